@@ -1,0 +1,1 @@
+"""Transfer benchmarks shipped with ssl-motion; each is found by entry point."""

@@ -1,0 +1,106 @@
+"""What can be run: the presets, and what may be changed in them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ssl_motion.spec import BackboneSpec, Strict
+
+PresetName = Literal["puppets_fcn", "voc12_fcn_small", "voc12_fcn_r50_mmseg", "voc12_fcn32s_alexnet_zhan"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe with its trunk and data.
+
+    Attributes:
+        summary: one line on what it is.
+        backbone: the trunk it trains.
+        test: list that is scored.
+        scale: of its results, as in `ssl_motion.record.ResultRecord`.
+        augmented: whether it needs the SBD labels ("train_aug").
+    """
+
+    summary: str
+    backbone: BackboneSpec
+    test: str
+    scale: Literal["full", "reduced", "builtin"]
+    augmented: bool = False
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it runs on the built-in world."""
+        return self.scale == "builtin"
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "puppets_fcn": Preset(
+        "the built-in world, 400 labels of 96x96, 300 iterations; half a minute on one core",
+        BackboneSpec(arch="alexnet_mini"),
+        "test",
+        "builtin",
+    ),
+    "voc12_fcn_small": Preset(
+        "VOC 2012 scaled down: the devkit's own lists, crop 160, 300 iterations; any trunk, minutes on a CPU",
+        BackboneSpec(arch="resnet18", output_stride=8),
+        "val",
+        "reduced",
+    ),
+    "voc12_fcn_r50_mmseg": Preset(
+        "VOC 2012 + SBD, ResNet-50 FCN-d8, 20k iterations: mmsegmentation's schedule, as in mmselfsup's benchmark",
+        BackboneSpec(arch="resnet50", output_stride=8),
+        "val",
+        "full",
+        augmented=True,
+    ),
+    "voc12_fcn32s_alexnet_zhan": Preset(
+        "VOC 2012 + SBD, CMP's AlexNet as FCN-32s, 42k iterations of batch 64: best guess at CMP's Table 1",
+        BackboneSpec(arch="alexnet_32x"),
+        "val",
+        "full",
+        augmented=True,
+    ),
+}
+
+
+class VocFCNConfig(Strict):
+    """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
+
+    Attributes:
+        preset: recipe to run.
+        backbone: another trunk, for weights of another architecture.
+        iterations: another length of training; the schedule is stretched with it.
+        batch_size: another number of images per optimiser step.
+        lr: another peak learning rate.
+        crop: another side of the training crop.
+        train_images: train on the first so many images of the list only.
+        evaluate_on: list that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
+    """
+
+    preset: PresetName = "puppets_fcn"
+    backbone: BackboneSpec | None = None
+    iterations: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    lr: Annotated[float, Field(gt=0)] | None = None
+    crop: Annotated[int, Field(ge=32)] | None = None
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    evaluate_on: Literal["val", "test"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
+        """So that saying it does not make another protocol and another identity of it."""
+        if not isinstance(content, dict) or content.get("preset", "puppets_fcn") not in PRESETS:
+            return content
+        preset = PRESETS[content.get("preset", "puppets_fcn")]
+        own = {
+            "evaluate_on": (preset.test,),
+            "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
+        }
+        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs from the preset."""
+        return self != VocFCNConfig(preset=self.preset)

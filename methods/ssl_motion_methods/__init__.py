@@ -1,0 +1,1 @@
+"""Pretraining methods shipped with ssl-motion; each is found by entry point."""

@@ -1,0 +1,299 @@
+"""Who is compared with whom: tasks, groups of one protocol fingerprint, ranks inside a group and nowhere else.
+
+Every writer (Markdown, CSV, LaTeX, terminal, page, picture) prints the `Board` that `build_board` returns, so that they
+cannot disagree.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from ssl_motion.record import MetricValue, Reported, ResultRecord
+from ssl_motion_reports.formatting import abridged, amount
+from ssl_motion_reports.frame import entries, summarise, tidy
+from ssl_motion_reports.labels import differing, entry_labels
+from ssl_motion_reports.published import UNKNOWN, task_title
+
+SCALE_MARKS = {"full": "", "reduced": "scaled down", "builtin": "built-in world"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A figure of an entry: mean over seeds, sample standard deviation (None for one seed), and the seeds' values."""
+
+    mean: float
+    std: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a leaderboard: a method under a protocol, over its seeds, or one published row.
+
+    Attributes:
+        key: equal for replicates; stable between reports.
+        rank: place in its group (equal means share one); None where the group is not ranked.
+        label: the method, with the settings that tell it from others of the same method in the group.
+        method: name of the method.
+        origin: "reproduced" or "reported".
+        values: metric name -> figure.
+        seeds: seeds of the reproduced runs.
+        data: what the features were learned from.
+        pairs: number of pairs or images, None where unknown.
+        flow_supervision: what the flow was learned from.
+        pretrainings: number of pretraining runs that the seeds stem from.
+        pretraining_seconds: mean cost, None where unknown.
+        transfer_seconds: mean cost, None where unknown.
+        source: publication, table and row of a published number.
+        remarks: what a reader should know before comparing.
+        records: the records behind it.
+    """
+
+    key: str
+    rank: int | None
+    label: str
+    method: str
+    origin: str
+    values: dict[str, Value]
+    seeds: tuple[int, ...]
+    data: str
+    pairs: int | None
+    flow_supervision: str
+    pretrainings: int
+    pretraining_seconds: float | None
+    transfer_seconds: float | None
+    source: str
+    remarks: tuple[str, ...]
+    records: tuple[ResultRecord, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Everything with one protocol fingerprint.
+
+    Attributes:
+        fingerprint: of the protocol.
+        task: name of the task.
+        name: name of the protocol.
+        backbone: architecture.
+        scale: "full", "reduced" or "builtin".
+        facts: the protocol, field by field.
+        metrics: what is measured, in the order of columns.
+        primary: name of the metric that ranks.
+        ranked: whether the entries may be ranked against each other.
+        remarks: what a reader should know before comparing.
+        entries: best first.
+        detail: facts that tell it from other groups of the same name.
+    """
+
+    fingerprint: str
+    task: str
+    name: str
+    backbone: str
+    scale: str
+    facts: dict[str, Any]
+    metrics: tuple[MetricValue, ...]
+    primary: str
+    ranked: bool
+    remarks: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    detail: str = ""
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether anything in it was measured here."""
+        return any(entry.origin == "reproduced" for entry in self.entries)
+
+    @property
+    def mark(self) -> str:
+        """How a group that is no full protocol is marked; empty for one that is."""
+        return SCALE_MARKS[self.scale]
+
+    @property
+    def title(self) -> str:
+        """Protocol, backbone and mark in one line."""
+        parts = [self.name, self.backbone, self.mark, self.detail]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class TaskBoard:
+    """All groups of one task."""
+
+    name: str
+    title: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A whole leaderboard."""
+
+    tasks: tuple[TaskBoard, ...]
+
+    @property
+    def groups(self) -> list[Group]:
+        """All groups, in order."""
+        return [group for task in self.tasks for group in task.groups]
+
+
+def build_board(records: Sequence[ResultRecord]) -> Board:
+    """Group and rank records, reproduced and published alike.
+
+    Own results come first, among the tasks and inside them; what is published keeps the order of its file.
+    """
+    records = sorted(records, key=_record_order)
+    by_fingerprint: dict[str, dict[str, list[ResultRecord]]] = {}
+    for key, replicates in entries(records).items():
+        by_fingerprint.setdefault(replicates[0].protocol_fingerprint, {})[key] = replicates
+    frame = tidy(records)
+    summary = summarise(frame) if len(frame) else frame
+    figures = {str(key): part for key, part in summary.groupby("entry", sort=False)}
+    groups = [_group(members, figures) for members in by_fingerprint.values()]
+    tasks: dict[str, list[Group]] = {}
+    for group in groups:
+        tasks.setdefault(group.task, []).append(group)
+    boards = [
+        TaskBoard(name, task_title(name), tuple(sorted(_tell_apart(each), key=_group_order)))
+        for name, each in tasks.items()
+    ]
+    return Board(tuple(sorted(boards, key=lambda task: not any(group.reproduced for group in task.groups))))
+
+
+def _record_order(record: ResultRecord) -> tuple[bool, tuple[str, ...]]:
+    # Independent of the order in which folders were read; published records (all equal here) keep theirs.
+    if record.origin.kind == "reported":
+        return True, ()
+    place = (record.task, record.protocol_name, record.backbone, record.protocol_fingerprint)
+    return False, (*place, record.method, record.identity)
+
+
+def _tell_apart(groups: list[Group]) -> list[Group]:
+    """Add to groups of one title the facts in which they differ, and their fingerprint where these look alike."""
+    detailed = []
+    for group in groups:
+        namesakes = [_in_short(other) for other in groups if other.title == group.title]
+        facts = differing(_in_short(group), namesakes)
+        # The plainest facts say most: "iterations 60" before a list of augmentations.
+        words = sorted((f"{name.replace('_', ' ')} {text}" for name, text in facts.items() if text), key=len)
+        detailed.append(replace(group, detail=", ".join(words[:2])))
+    titles = [group.title for group in detailed]
+    return [
+        replace(group, detail=f"{group.detail} #{group.fingerprint[:6]}".strip())
+        if titles.count(group.title) > 1
+        else group
+        for group in detailed
+    ]
+
+
+def _in_short(group: Group) -> dict[str, str]:
+    return {name: abridged(value) for name, value in group.facts.items()}
+
+
+def _group_order(group: Group) -> tuple[bool, int]:
+    return (not group.reproduced, list(SCALE_MARKS).index(group.scale))
+
+
+def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFrame]) -> Group:
+    everything = [record for replicates in members.values() for record in replicates]
+    lead = next((record for record in everything if record.origin.kind == "reproduced"), everything[0])
+    # The lead's own metrics, in its order, then those that only others have.
+    metrics = {metric.name: metric for record in (lead, *everything) for metric in record.metrics}
+    primary = metrics[lead.primary.name]
+    labels = entry_labels(members)
+    lines = [_entry(key, labels[key], replicates, figures[key]) for key, replicates in members.items()]
+    same_setup = lead.protocol.get("setup") != UNKNOWN
+    ranked = same_setup and len(lines) > 1
+    return Group(
+        fingerprint=lead.protocol_fingerprint,
+        task=lead.task,
+        name=lead.protocol_name,
+        backbone=lead.backbone,
+        scale=lead.scale,
+        facts=dict(lead.protocol),
+        metrics=tuple(metrics.values()),
+        primary=primary.name,
+        ranked=ranked,
+        remarks=tuple(_group_remarks(lines, same_setup)),
+        entries=tuple(_rank(lines, primary, ranked)),
+    )
+
+
+def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
+    """Order entries by a metric, best first; equal means share a rank; those without the metric come last, unranked."""
+
+    def badness(entry: Entry) -> float:
+        value = entry.values.get(metric.name)
+        if value is None or math.isnan(value.mean):
+            return math.inf
+        return -value.mean if metric.higher_is_better else value.mean
+
+    lines = sorted(lines, key=lambda entry: (badness(entry), entry.label, entry.key))
+    if not ranked:
+        return lines
+    scores = [badness(entry) for entry in lines]
+    return [
+        replace(entry, rank=None if score == math.inf else scores.index(score) + 1)
+        for entry, score in zip(lines, scores, strict=True)
+    ]
+
+
+def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataFrame) -> Entry:
+    first, common = replicates[0], lines.iloc[0]
+    values = {
+        str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"])
+        for _, line in lines.iterrows()
+    }
+    pairs = _known(common["pairs"])
+    origin = first.origin
+    remarks, source = [], ""
+    if isinstance(origin, Reported):
+        source = ", ".join(part for part in (origin.publication, origin.table) if part)
+        remarks += [f"run by {origin.reimplemented_by}"] if origin.reimplemented_by else []
+        remarks += [origin.confounds] if origin.confounds else []
+    else:
+        remarks += ["one seed: no spread"] if len(replicates) == 1 else []
+        if len(replicates) > 1 and common["pretrainings"] == 1:
+            remarks.append("one pretraining: the spread is that of fine-tuning alone")
+        if origin.provenance.dirty:
+            remarks.append("measured with uncommitted changes in the code")
+    return Entry(
+        key=key,
+        rank=None,
+        label=label,
+        method=first.method,
+        origin=origin.kind,
+        values=values,
+        seeds=common["seeds"],
+        data=str(common["pretraining_data"]),
+        pairs=None if pairs is None else int(pairs),
+        flow_supervision=str(common["flow_supervision"]),
+        pretrainings=int(common["pretrainings"]),
+        pretraining_seconds=_known(common["pretraining_seconds"]),
+        transfer_seconds=_known(common["transfer_seconds"]),
+        source=source,
+        remarks=tuple(remarks),
+        records=tuple(replicates),
+    )
+
+
+def _known(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _group_remarks(lines: list[Entry], same_setup: bool) -> list[str]:
+    """What confounds a comparison inside the group."""
+    remarks = []
+    if not same_setup:
+        remarks.append("not ranked: the numbers come from many papers, whose settings differ or are unknown")
+    learned = [entry for entry in lines if entry.method not in ("random", "imagenet")]
+    amounts = sorted({entry.pairs for entry in learned if entry.pairs})
+    if len(amounts) > 1:
+        remarks.append(f"data amounts differ: {amount(amounts[0])} to {amount(amounts[-1])} pairs")
+    flows = sorted({entry.flow_supervision for entry in learned} - {"not used", UNKNOWN})
+    if len(flows) > 1:
+        remarks.append(f"flow supervision differs: {', '.join(flows)}")
+    return remarks

@@ -1,0 +1,54 @@
+"""Names of a leaderboard's lines: the method, and the settings that tell it from others of the same method."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ssl_motion.record import ResultRecord
+
+_ABSENT = object()
+
+
+def differing(facts: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Keep those facts, by name, that any of the others lacks or has with another value."""
+    known = list(others)
+    return {
+        name: value
+        for name, value in sorted(facts.items())
+        if any(other.get(name, _ABSENT) != value for other in known)
+    }
+
+
+def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
+    """Name the entries of a group; those of one method get the settings in which they differ, or their key."""
+    labels = {key: replicates[0].method for key, replicates in members.items()}
+    for method in set(labels.values()):
+        same = [key for key, name in labels.items() if name == method]
+        own = [key for key in same if members[key][0].origin.kind == "reproduced"]
+        if len(own) > 1:
+            settings = {key: _settings(members[key][0]) for key in own}
+            for key in own:
+                own_settings = differing(settings[key], settings.values())
+                shown = [f"{name.rpartition('.')[2]}={value}" for name, value in own_settings.items()][:3]
+                labels[key] += f" ({', '.join(shown) or f'variant {key[:4]}'})"
+        if len({labels[key] for key in own}) < len(own):
+            for key in own:
+                labels[key] += f" #{key[:4]}"
+    return labels
+
+
+def _settings(record: ResultRecord) -> dict[str, Any]:
+    """Flatten what is known of a record's pretraining to dotted keys, seeds left out."""
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for name, child in value.items():
+                walk(f"{prefix}{name}.", child)
+        else:
+            flat[prefix.rstrip(".")] = value
+
+    before = record.pretraining
+    walk("", {name: value for name, value in (before.spec if before else {}).items() if name != "seed"})
+    if before is not None:
+        flat.update({"data": before.data, "pairs": before.pairs, "recipe_version": before.recipe_version})
+    return flat

@@ -1,0 +1,164 @@
+"""The leaderboard: from records to files and to the terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssl_motion.errors import UsageError
+from ssl_motion.fileio import write_text
+from ssl_motion.plugins import did_you_mean
+from ssl_motion.record import ResultRecord, read_record
+from ssl_motion_reports.board import Board, build_board
+from ssl_motion_reports.frame import unique
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STEM = "leaderboard"
+
+
+def write_leaderboard(
+    records: Sequence[ResultRecord],
+    out: Path,
+    *,
+    sources: Mapping[str, Path] | None = None,
+    title: str = "Leaderboard",
+) -> list[Path]:
+    """Write the leaderboard of exactly these records, in every format.
+
+    Args:
+        records: reproduced and published ones alike; see `ssl_motion_reports.published.published_records`.
+        out: folder to write into, made when missing.
+        sources: identity -> record file, to link to; missing files are no error.
+        title: heading of the page.
+
+    Returns:
+        The files: Markdown, CSV, LaTeX, HTML and, where there are own results, a picture. The same records
+        give the same bytes.
+
+    Raises:
+        RunError: The folder cannot be written.
+    """
+    from ssl_motion_reports.page import to_html
+    from ssl_motion_reports.picture import draw
+    from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
+
+    board = build_board(records)
+    files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
+    texts = {
+        "html": to_html(board, out, files, title),
+        "md": to_markdown(board, out, files),
+        "csv": to_csv(board),
+        "tex": to_latex(board),
+    }
+    written = []
+    for suffix, text in texts.items():
+        path = out / f"{STEM}.{suffix}"
+        write_text(path, text)
+        written.append(path)
+    picture = out / f"{STEM}.png"
+    if draw(board, picture):
+        written.append(picture)
+    else:
+        # One of an earlier report would not belong to these files.
+        picture.unlink(missing_ok=True)
+    return written
+
+
+def print_leaderboard(records: Sequence[ResultRecord], console: "Console | None" = None) -> None:
+    """Print the groups with own results as tables."""
+    from ssl_motion_reports.terminal import print_board
+
+    print_board(build_board(records), console)
+
+
+def as_data(board: Board) -> dict[str, Any]:
+    """Turn a board into JSON-like data for other programs."""
+    return {
+        "groups": [
+            {
+                **{
+                    name: getattr(group, name) for name in ("task", "fingerprint", "name", "backbone", "scale", "facts")
+                },
+                **{name: getattr(group, name) for name in ("primary", "ranked", "reproduced", "remarks")},
+                "entries": [
+                    {
+                        **{
+                            name: getattr(entry, name)
+                            for name in ("rank", "label", "method", "origin", "seeds", "data")
+                        },
+                        **{name: getattr(entry, name) for name in ("pairs", "flow_supervision", "source", "remarks")},
+                        **{name: getattr(entry, name) for name in ("pretraining_seconds", "transfer_seconds")},
+                        "metrics": {
+                            name: {"mean": value.mean, "std": value.std, "values": value.values}
+                            for name, value in entry.values.items()
+                        },
+                        "records": [record.identity for record in entry.records],
+                    }
+                    for entry in group.entries
+                ],
+            }
+            for group in board.groups
+        ]
+    }
+
+
+def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str, Path]]:
+    """Read record files.
+
+    Returns:
+        The records, one for each identity (of several the latest), and identity -> file.
+
+    Raises:
+        DataError: A file is not a record.
+    """
+    read = [(read_record(file), file) for file in files]
+    records = unique(record for record, _ in read)
+    # Backwards, so that of equal copies the first file is linked to.
+    sources = {
+        record.identity: file for kept in records for record, file in reversed(read) if record is kept or record == kept
+    }
+    return records, sources
+
+
+def run_records(runs: Path) -> list[Path]:
+    """Record files of the finished transfer runs below a runs folder; folders moved aside are left out."""
+    return sorted(path for path in runs.glob("transfer/*/record.json") if ".old-" not in path.parent.name)
+
+
+def folder_records(folder: Path) -> list[Path]:
+    """Record files of a folder: of its runs where it is a runs folder, else every `*.json` in it.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no such folder of records: {folder}. Give a runs folder, or one with a JSON file a result.")
+    return run_records(folder) if (folder / "transfer").is_dir() else sorted(folder.glob("*.json"))
+
+
+def committed_records() -> list[Path]:
+    """Record files that are committed with a checkout (`reports/records`); none in an installed wheel."""
+    reports = Path(__file__).resolve().parents[1]
+    return sorted((reports / "records").glob("*.json")) if reports.name == "reports" else []
+
+
+def select_task(records: Sequence[ResultRecord], task: str) -> list[ResultRecord]:
+    """Keep the records of one task.
+
+    Raises:
+        UsageError: There are none; the tasks that have some are named.
+    """
+    chosen = [record for record in records if record.task == task]
+    if not chosen:
+        known = sorted({record.task for record in records})
+        raise UsageError(
+            f"no results for task {task!r}.{did_you_mean(task, known)} There are: {', '.join(known) or 'none'}"
+        )
+    return chosen
+
+
+def dump(data: Mapping[str, Any]) -> str:
+    """Serialise for `--json`."""
+    return json.dumps(data, indent=2, ensure_ascii=False)

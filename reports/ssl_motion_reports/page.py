@@ -1,0 +1,145 @@
+"""A board as one self-contained HTML page: sortable, filterable, opened as a file, nothing fetched from anywhere."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ssl_motion.record import Reproduced, ResultRecord
+from ssl_motion_reports.board import Board, Entry, Group
+from ssl_motion_reports.formatting import amount, duration, fact, number
+from ssl_motion_reports.texts import HOW_TO_READ, cost, heading, learned_from, link, origin, shown
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_MARGIN = 116.0, 18.0, 6.0
+
+
+def to_html(board: Board, folder: Path, sources: Mapping[str, Path], title: str = "Leaderboard") -> str:
+    """Render the page.
+
+    Args:
+        board: what to show.
+        folder: where the page will lie; links to record files are relative to it.
+        sources: identity -> record file, for records that lie on disk.
+        title: heading of the page.
+    """
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    css = (_TEMPLATES / "leaderboard.css").read_text(encoding="utf-8")
+    js = (_TEMPLATES / "leaderboard.js").read_text(encoding="utf-8")
+    return environment.get_template("leaderboard.html.j2").render(
+        title=title,
+        how_to_read=HOW_TO_READ,
+        board=board,
+        # Files of this package, not names from records: these two alone are not escaped.
+        css=Markup(css),  # noqa: S704
+        js=Markup(js),  # noqa: S704
+        policy=_policy(css, js),
+        details=_details(board, folder, sources),
+        amount=amount,
+        cost=cost,
+        fact=fact,
+        heading=heading,
+        number=number,
+        origin=origin,
+        seconds=_seconds,
+        strip=_strip,
+    )
+
+
+def _policy(css: str, js: str) -> str:
+    """Content security policy: this style sheet and this script run, and nothing is fetched."""
+
+    def source(text: str) -> str:
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+    return f"default-src 'none'; img-src data:; style-src {source(css)}; script-src {source(js)}"
+
+
+def _seconds(entry: Entry) -> float | str:
+    total = (entry.pretraining_seconds or 0.0) + (entry.transfer_seconds or 0.0)
+    return total or ""
+
+
+def _strip(entry: Entry, group: Group) -> Markup:
+    """Draw the seeds' values of the ranking metric, and their mean, on an axis common to the group."""
+    everything = [
+        value for each in group.entries if group.primary in each.values for value in each.values[group.primary].values
+    ]
+    if group.primary not in entry.values:
+        return Markup("")
+    low, high = min(everything), max(everything)
+    span = (high - low) or 1.0
+
+    def x(value: float) -> str:
+        return f"{_STRIP_MARGIN + (value - low) / span * (_STRIP_WIDTH - 2 * _STRIP_MARGIN):.1f}"
+
+    value, middle = entry.values[group.primary], _STRIP_HEIGHT / 2
+    filled = "currentColor" if entry.origin == "reproduced" else "none"
+    dots = [
+        f'<circle cx="{x(each)}" cy="{middle}" r="3.5" fill="{filled}" fill-opacity="0.45" stroke="currentColor"/>'
+        for each in value.values
+    ]
+    if len(value.values) > 1:
+        dots.append(f'<path d="M{x(value.mean)} 1V{_STRIP_HEIGHT - 1:.0f}" stroke="currentColor" stroke-width="2.5"/>')
+    words = ", ".join(number(each) for each in value.values)
+    # Numbers and fixed text only: nothing in here needs escaping.
+    size = f'width="{_STRIP_WIDTH:.0f}" height="{_STRIP_HEIGHT:.0f}"'
+    return Markup(  # noqa: S704
+        f'<svg class="strip" role="img" aria-label="values: {words}" {size}>'
+        f'<path class="axis" d="M0 {middle}H{_STRIP_WIDTH:.0f}"/>{"".join(dots)}</svg>'
+    )
+
+
+def _details(board: Board, folder: Path, sources: Mapping[str, Path]) -> dict[str, Any]:
+    """What the panels show: entry key -> title, facts, records."""
+    return {
+        entry.key: {
+            "title": entry.label,
+            "facts": _pairs(
+                {
+                    "protocol": f"{group.title}, {group.fingerprint}",
+                    **{heading(metric): shown(entry, metric) for metric in group.metrics},
+                    "learned from": learned_from(entry),
+                    "flow supervision": entry.flow_supervision,
+                    "cost": cost(entry),
+                    "remarks": "; ".join((*entry.remarks, *group.remarks)),
+                }
+            ),
+            "records": [_record(record, folder, sources) for record in entry.records],
+        }
+        for group in board.groups
+        for entry in group.entries
+    }
+
+
+def _pairs(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in known.items() if value not in ("", None)]
+
+
+def _record(record: ResultRecord, folder: Path, sources: Mapping[str, Path]) -> dict[str, Any]:
+    known: dict[str, Any] = {metric.name: f"{metric.value} {metric.unit}".strip() for metric in record.metrics}
+    folds: list[tuple[str, Any]] = []
+    if isinstance(record.origin, Reproduced):
+        from_where = record.origin.provenance
+        title = f"seed {record.seed}"
+        changes = {True: ", with uncommitted changes", False: "", None: ""}[from_where.dirty]
+        known |= {"identity": record.identity, "code": from_where.commit + changes, "finished": from_where.finished}
+        known |= {"hardware": f"{from_where.hardware} ({from_where.device})", "took": duration(from_where.wall_seconds)}
+        known |= {"Python": from_where.python, "after runs": ", ".join(from_where.parents)}
+        folds += [("packages", from_where.packages), ("spec", record.spec)]
+    else:
+        published = record.origin
+        title = published.row
+        known |= {"publication": published.publication, "table": published.table, "row": published.row}
+        known |= {"run by": published.reimplemented_by, "source": published.source, "confounds": published.confounds}
+    if record.pretraining is not None:
+        folds.append(
+            ("pretraining", record.pretraining.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
+        )
+    folds += [("protocol", record.protocol)] + [(name, values) for name, values in record.details.items()]
+    file = link(sources[record.identity], folder) if record.identity in sources else ""
+    return {"title": title, "facts": _pairs(known), "folds": [each for each in folds if each[1]], "file": file}

@@ -1,0 +1,45 @@
+"""A board on a terminal."""
+
+from rich.console import Console, RenderableType
+from rich.console import Group as Lines
+from rich.table import Table
+from rich.text import Text
+
+from ssl_motion_reports.board import Board, Group
+from ssl_motion_reports.formatting import plain
+from ssl_motion_reports.texts import cost, heading, learned_from, origin, shown
+
+# Below this width data and cost give way, so that figures stay on one line.
+WIDE = 120
+
+
+def print_board(board: Board, console: Console | None = None) -> None:
+    """Print the groups that hold own results, and say how many others there are; all of them where none is ours."""
+    console = console or Console()
+    own = [group for group in board.groups if group.reproduced]
+    for group in own or board.groups:
+        console.print(_group(group, wide=console.width >= WIDE))
+    rest = len(board.groups) - len(own)
+    if own and rest:
+        console.print(f"{rest} more tables of published numbers are in the written leaderboard.", style="dim")
+
+
+def _group(group: Group, *, wide: bool) -> RenderableType:
+    title = Text(plain(group.title), style="bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim", title_style="")
+    table.add_column("#", justify="right")
+    table.add_column("method", min_width=6, overflow="fold")
+    metrics = group.metrics if wide else [metric for metric in group.metrics if metric.name == group.primary]
+    for metric in metrics:
+        table.add_column(Text(plain(heading(metric))), justify="right", no_wrap=True)
+    for name in ("learned from", "cost") if wide else ():
+        table.add_column(name, overflow="fold")
+    table.add_column("origin", overflow="fold")
+    for entry in group.entries:
+        # Text, not str: a name in square brackets is not markup.
+        cells = [Text(str(entry.rank or "")), Text(plain(entry.label))]
+        cells += [Text(shown(entry, each), style="bold" if each.name == group.primary else "") for each in metrics]
+        cells += [Text(plain(learned_from(entry))), Text(cost(entry))] if wide else []
+        table.add_row(*cells, Text(plain(origin(entry))))
+    remarks = [Text(plain(f"  {remark}"), style="dim") for remark in group.remarks]
+    return Lines(table, *remarks, Text(f"  protocol {group.fingerprint}", style="dim"), Text(""))

@@ -1,0 +1,176 @@
+"""A board as text: Markdown, CSV and LaTeX."""
+
+import csv
+import io
+from collections.abc import Mapping
+from os.path import relpath
+from pathlib import Path
+from urllib.parse import quote
+
+from ssl_motion.record import MetricValue
+from ssl_motion_reports.board import Board, Entry, Group
+from ssl_motion_reports.formatting import abridged, amount, duration, figure, latex, markdown
+
+HOW_TO_READ = (
+    "Figures are means over seeds with their sample standard deviation. Ranks hold inside one table only: each table "
+    "is one protocol, named by its fingerprint. Published numbers are as printed, and stand in the same table as "
+    "reproduced ones only where the whole protocol is known to agree."
+)
+
+
+def link(target: Path, folder: Path) -> str:
+    """Address of a file for a page that lies in `folder`: relative, with "/" and escaped signs."""
+    return quote(Path(relpath(target.resolve(), folder.resolve())).as_posix())
+
+
+def shown(entry: Entry, metric: MetricValue) -> str:
+    """A figure of an entry as text; empty where it was not measured."""
+    value = entry.values.get(metric.name)
+    return "" if value is None else figure(value.mean, value.std, measured=entry.origin == "reproduced")
+
+
+def heading(metric: MetricValue) -> str:
+    """Name, unit and direction of a metric."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return metric.name + unit + ("" if metric.higher_is_better else ", lower is better")
+
+
+def facts_line(group: Group) -> str:
+    """The protocol in one line, abridged; the page has it in full."""
+    return "; ".join(f"{name}: {text}" for name, value in sorted(group.facts.items()) if (text := abridged(value)))
+
+
+def learned_from(entry: Entry) -> str:
+    """Data and amount that the features were learned from."""
+    if entry.pairs is None:
+        return entry.data
+    return f"{entry.data}, {amount(entry.pairs)}"
+
+
+def cost(entry: Entry) -> str:
+    """Wall time of pretraining and transfer, means over seeds."""
+    parts = [duration(entry.pretraining_seconds), duration(entry.transfer_seconds)]
+    return " + ".join(part for part in parts if part)
+
+
+def origin(entry: Entry) -> str:
+    """Where an entry's figures come from: seeds, or the publication."""
+    if entry.origin == "reported":
+        return entry.source
+    return f"reproduced, {len(entry.records)} seed{'s' if len(entry.records) != 1 else ''}"
+
+
+_COLUMNS = ("learned from", "flow supervision", "cost", "origin", "remarks")
+
+
+def to_markdown(board: Board, folder: Path, sources: Mapping[str, Path]) -> str:
+    """Write a board as Markdown; seeds link to their records where these lie on disk."""
+    lines = ["# Leaderboard", "", HOW_TO_READ, ""]
+    for task in board.tasks:
+        lines += [f"## {markdown(task.title)}", ""]
+        for group in task.groups:
+            lines += [f"### {markdown(group.title)}", ""]
+            lines += [f"Protocol `{group.fingerprint}`: {markdown(facts_line(group))}", ""]
+            lines += [f"- {markdown(remark)}" for remark in group.remarks]
+            lines += [""] if group.remarks else []
+            names = ["rank", "method"]
+            names += [
+                f"**{markdown(heading(m))}**" if m.name == group.primary else markdown(heading(m))
+                for m in group.metrics
+            ]
+            names += _COLUMNS
+            lines.append("| " + " | ".join(names) + " |")
+            lines.append(
+                "|" + "|".join(["---:", "---"] + ["---:"] * len(group.metrics) + ["---"] * len(_COLUMNS)) + "|"
+            )
+            lines += [_markdown_row(entry, group, folder, sources) for entry in group.entries]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _markdown_row(entry: Entry, group: Group, folder: Path, sources: Mapping[str, Path]) -> str:
+    links = []
+    for record in entry.records:
+        if record.identity in sources:
+            name = "record" if record.seed is None else f"seed {record.seed}"
+            links.append(f"[{name}]({link(sources[record.identity], folder)})")
+    where = markdown(origin(entry)) + (": " + ", ".join(links) if links else "")
+    cells = [str(entry.rank or ""), markdown(entry.label), *(shown(entry, metric) for metric in group.metrics)]
+    cells += [markdown(learned_from(entry)), markdown(entry.flow_supervision), cost(entry), where]
+    cells += [markdown("; ".join(entry.remarks))]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _csv_name(text: str) -> str:
+    """Keep a spreadsheet from running a name as a formula; an apostrophe in front makes it text."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def to_csv(board: Board) -> str:
+    """Write a board as CSV: one line for each entry and metric, figures in full precision."""
+    columns = ["task", "protocol", "fingerprint", "scale", "backbone", "rank", "method", "label", "origin", "metric"]
+    columns += ["unit", "primary", "mean", "std", "n", "seeds", "values", "pretraining_data", "pairs"]
+    columns += ["flow_supervision", "pretrainings", "pretraining_seconds", "transfer_seconds", "source", "remarks"]
+    columns.append("records")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    name = _csv_name
+    for group in board.groups:
+        for entry in group.entries:
+            for metric in group.metrics:
+                value = entry.values.get(metric.name)
+                if value is None:
+                    continue
+                line: list[object] = [name(group.task), name(group.name), group.fingerprint, group.scale]
+                line += [name(group.backbone), entry.rank, name(entry.method), name(entry.label), entry.origin]
+                line += [name(metric.name), name(metric.unit), metric.name == group.primary]
+                line += [value.mean, value.std, len(value.values), " ".join(map(str, entry.seeds))]
+                line += [" ".join(map(repr, value.values)), name(entry.data), entry.pairs, name(entry.flow_supervision)]
+                line += [entry.pretrainings, entry.pretraining_seconds, entry.transfer_seconds, name(entry.source)]
+                line += [name("; ".join(entry.remarks)), " ".join(record.identity for record in entry.records)]
+                writer.writerow(line)
+    return text.getvalue()
+
+
+# LaTeX holds back at most some dozens of floats that it could not place yet.
+_FLOATS_IN_A_ROW = 12
+
+
+def to_latex(board: Board) -> str:
+    """Write a board as LaTeX tables (packages: booktabs, textcomp; T1 font encoding), one for each protocol."""
+    lines = ["% Needs \\usepackage{booktabs,textcomp} and \\usepackage[T1]{fontenc}.", f"% {HOW_TO_READ}"]
+    for number, group in enumerate(board.groups):
+        if number and number % _FLOATS_IN_A_ROW == 0:
+            lines.append("\\clearpage")
+        lines += _latex_table(group)
+    return "\n".join(lines) + "\n"
+
+
+def _latex_table(group: Group) -> list[str]:
+    caption = f"{group.title}. Protocol {group.fingerprint}" + "".join(f"; {remark}" for remark in group.remarks) + "."
+    names = ["", "method", *(heading(metric) for metric in group.metrics), "learned from", "origin"]
+    lines = [
+        "\\begin{table}[htbp]",
+        "  \\centering",
+        f"  \\caption{{{latex(caption)}}}",
+        f"  \\label{{tab:{group.task.replace('_', '-')}-{group.fingerprint}}}" if _is_label(group.task) else "",
+        f"  \\begin{{tabular}}{{rl{'r' * len(group.metrics)}ll}}",
+        "    \\toprule",
+        "    " + " & ".join(latex(name) for name in names) + " \\\\",
+        "    \\midrule",
+    ]
+    for entry in group.entries:
+        figures = [latex(shown(entry, metric)) for metric in group.metrics]
+        bold = [
+            f"\\textbf{{{text}}}" if entry.rank == 1 and metric.name == group.primary else text
+            for text, metric in zip(figures, group.metrics, strict=True)
+        ]
+        cells = [str(entry.rank or ""), latex(entry.label), *bold, latex(learned_from(entry)), latex(origin(entry))]
+        lines.append("    " + " & ".join(cells) + " \\\\")
+    lines += ["    \\bottomrule", "  \\end{tabular}", "\\end{table}", ""]
+    return [line for line in lines if line or line == ""]
+
+
+def _is_label(task: str) -> bool:
+    return task.replace("_", "").isalnum() and task.isascii()

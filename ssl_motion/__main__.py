@@ -1,0 +1,5 @@
+"""`python -m ssl_motion` is `ssl-bench`."""
+
+from ssl_motion.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""Trunks with named stages, and the normalisation their input has.
+
+Listing the trunks imports no torch; building one does.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ssl_motion.errors import UsageError
+from ssl_motion.plugins import did_you_mean
+from ssl_motion.spec import BackboneSpec
+
+if TYPE_CHECKING:
+    from ssl_motion.protocols import Backbone
+
+INPUT_MEAN = (123.675, 116.28, 103.53)
+"""Mean of each RGB channel on the scale 0..255, subtracted before the trunk (ImageNet's, as CMP's authors use)."""
+
+INPUT_STD = (58.395, 57.12, 57.375)
+"""What each RGB channel is divided by after `INPUT_MEAN` is subtracted."""
+
+BACKBONES: Mapping[str, str] = {
+    "alexnet_32x": "AlexNet with batch norm as a fully convolutional net (fc6, fc7 as convolutions); stride 32",
+    "alexnet_8x": "the same parameters with smaller strides (2, 2, 2, 1); stride 8",
+    "alexnet_mini": "AlexNet's five convolutions at width 24, last two dilated; stride 8, for small images",
+    "resnet18": "ResNet-18, plain 7x7 stem; stride 32, or 4, 8, 16 by dilation",
+    "resnet34": "ResNet-34, plain 7x7 stem; stride 32, or 4, 8, 16 by dilation",
+    "resnet50": "ResNet-50, plain 7x7 stem; stride 32, or 4, 8, 16 by dilation",
+    "resnet101": "ResNet-101, plain 7x7 stem; stride 32, or 4, 8, 16 by dilation",
+}
+
+
+def build_backbone(spec: BackboneSpec) -> "Backbone":
+    """Build a trunk with random weights (He initialisation, from torch's global generator).
+
+    Args:
+        spec: which trunk, how wide, and at which total stride.
+
+    Raises:
+        UsageError: No such trunk (the nearest name is given), or it cannot have that width or stride.
+    """
+    if spec.arch not in BACKBONES:
+        known = list(BACKBONES)
+        raise UsageError(
+            f"backbone.arch: unknown trunk {spec.arch!r}.{did_you_mean(spec.arch, known)} Known: {', '.join(known)}"
+        )
+    if spec.arch.startswith("alexnet"):
+        from ssl_motion.backbones.alexnet import build_alexnet
+
+        return build_alexnet(spec)
+    from ssl_motion.backbones.resnet import ResNet
+
+    return ResNet(spec.arch, width=spec.width or 64, output_stride=spec.output_stride or 32)
+
+
+__all__ = ["BACKBONES", "INPUT_MEAN", "INPUT_STD", "build_backbone"]

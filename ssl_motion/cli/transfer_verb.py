@@ -1,0 +1,188 @@
+"""`ssl-bench transfer`: fine-tune a backbone on a downstream task, and record the result."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ssl_motion.spec import TransferSpec
+    from ssl_motion.transfer import TransferPlan
+
+DEFAULT_TASK = "voc_fcn"
+
+
+@click.command("transfer", short_help="Fine-tune on a downstream task.")
+@click.argument("spec_file", metavar="[SPEC]", required=False)
+@click.option("--task", help=f"Downstream task [{DEFAULT_TASK}]; `ssl-bench list benchmarks` shows all.")
+@click.option("--preset", help="Preset of the task [the task's own default: the built-in world].")
+@click.option(
+    "--init",
+    metavar="START",
+    help='Where the backbone starts: "random", "imagenet", a pretraining run (folder or identity), or a weights file '
+    "(.safetensors, .pth of torchvision, timm, OpenMMLab, MoCo, CMP) [random].",
+)
+@click.option("--data-root", metavar="DIR", help="Folder of the task's data [$SSL_MOTION_DATA, else data].")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the run [0].")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting of the task, such as iterations=1000 or backbone.arch=resnet18.",
+)
+@click.option(
+    "--cfg-options",
+    "recipe_assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the MMEngine recipe, such as optim_wrapper.optimizer.weight_decay=0; may be repeated.",
+)
+@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Loader processes.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads of torch [torch's choice].")
+@click.option(
+    "--tracker",
+    "trackers",
+    multiple=True,
+    type=click.Choice(["tensorboard", "wandb", "mlflow"]),
+    help="Log there too; may be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would run, its identity and whether it is there, and stop.")
+@click.option("--force", is_flag=True, help="Run again; an existing folder is moved aside.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(
+    spec_file: str | None,
+    task: str | None,
+    preset: str | None,
+    init: str | None,
+    data_root: str | None,
+    seed: int | None,
+    assignments: tuple[str, ...],
+    recipe_assignments: tuple[str, ...],
+    runs_folder: str | None,
+    device: str,
+    workers: int,
+    threads: int,
+    trackers: tuple[str, ...],
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Fine-tune a backbone on a task and record how good it is.
+
+    Without options: segmentation of the built-in world from a random start. SPEC is a YAML file that says the same as
+    the options, which go before it. A finished run is reused, an interrupted one continues.
+    """
+    from pathlib import Path
+
+    from ssl_motion.paths import runs_root
+    from ssl_motion.spec import RuntimeSpec
+    from ssl_motion.spec_text import parse_spec
+    from ssl_motion.store import Store
+
+    spec = build_spec(spec_file, assignments, recipe_assignments, task=task, preset=preset, init=init, seed=seed)
+    wanted = {"device": device, "workers": workers, "threads": threads, "trackers": list(trackers)}
+    runtime = parse_spec(RuntimeSpec, wanted, "options")
+    store = Store(runs_root(runs_folder))
+    root = Path(data_root).expanduser() if data_root is not None else None
+
+    from ssl_motion.engine.environment import launched_processes
+    from ssl_motion.transfer import make_plan, transfer
+
+    plan = make_plan(spec, store, root)
+    speaks = launched_processes().is_main
+    if dry_run:
+        if speaks:
+            _print_plan(plan, as_json)
+        return
+    cached = plan.folder.is_finished and not force
+    transfer(spec, runtime, store, root, force=force)
+    if speaks:
+        _print_outcome(plan, cached, as_json)
+
+
+def build_spec(
+    spec_file: str | None,
+    assignments: tuple[str, ...],
+    recipe_assignments: tuple[str, ...],
+    *,
+    task: str | None,
+    preset: str | None,
+    init: str | None,
+    seed: int | None,
+) -> "TransferSpec":
+    """Put a spec together from a file and the options that change it.
+
+    Raises:
+        UsageError: The file does not exist, or there is a fault in the result.
+    """
+    from pathlib import Path
+
+    from ssl_motion.errors import UsageError
+    from ssl_motion.spec import TransferSpec
+    from ssl_motion.spec_text import apply_overrides, load_yaml, parse_assignments, parse_spec
+
+    content = load_yaml(Path(spec_file)) if spec_file is not None else {}
+    content.setdefault("task", DEFAULT_TASK)
+    overrides: dict[str, Any] = {
+        key: value
+        for key, value in {"task": task, "task_config.preset": preset, "init": init, "seed": seed}.items()
+        if value is not None
+    }
+    overrides |= {f"task_config.{key}": value for key, value in parse_assignments(assignments).items()}
+    content = apply_overrides(content, overrides)
+    if recipe_assignments:
+        # These keys hold dots themselves, so they are no path into the spec.
+        given = content.get("recipe_overrides") or {}
+        if not isinstance(given, dict):
+            raise UsageError(f"{spec_file}: recipe_overrides: expected dotted keys with values, found {given!r}")
+        content["recipe_overrides"] = {**given, **parse_assignments(recipe_assignments)}
+    return parse_spec(TransferSpec, content, spec_file or "options")
+
+
+def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
+    """Print what would run."""
+    from ssl_motion.starts import describe
+
+    state = "finished" if plan.folder.is_finished else ("interrupted" if plan.folder.path.is_dir() else "new")
+    facts = {
+        "task": plan.spec.task,
+        "protocol": plan.protocol_name,
+        "scale": plan.scale,
+        "start": plan.start.method,
+        "backbone": describe(plan.backbone),
+        "data": str(plan.data_root) if plan.data_root else "the built-in world",
+        "identity": plan.folder.identity,
+        "path": str(plan.folder.path),
+        "state": state,
+    }
+    if as_json:
+        import json
+
+        content = {**facts, "cached": plan.folder.is_finished, "facts": plan.protocol, "spec": plan.written_spec()}
+        click.echo(json.dumps(content, indent=2))
+        return
+    for key, value in facts.items():
+        click.echo(f"{key:<9} {value}")
+    click.echo({"finished": "would be reused", "interrupted": "would be continued", "new": "would be run"}[state])
+
+
+def _print_outcome(plan: "TransferPlan", cached: bool, as_json: bool) -> None:
+    """Print the figures and where the record is."""
+    summary = plan.folder.summary
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"path": str(plan.folder.path), "cached": cached, **summary}))
+        return
+    if cached:
+        click.echo("This run is finished and was reused (--force runs it again).")
+    click.echo(
+        f"{summary['method']} ({summary['backbone']}) on {summary['task']}, {summary['protocol']}, "
+        f"scale {summary['scale']}, seed {summary['seed']}:"
+    )
+    for name, value in summary["metrics"].items():
+        click.echo(f"  {name:<6} {value:.2f}")
+    click.echo(f"record and log: {plan.folder.path}")
+    click.echo("next: ssl-bench report leaderboard")

@@ -1,0 +1,1 @@
+"""Pretraining data: the sample, its storage in shards, loading and augmentation."""

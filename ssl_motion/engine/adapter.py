@@ -1,0 +1,90 @@
+"""A pretraining method as the model that MMEngine's Runner trains."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from ssl_motion.backbones import INPUT_MEAN, INPUT_STD
+from ssl_motion.errors import RunError
+from ssl_motion.protocols import PretrainMethod
+
+
+class Normaliser(nn.Module):
+    """Moves a batch to the model's device and normalises its images there.
+
+    Args:
+        channels_last: memory format of the images.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels_last: bool = False) -> None:
+        super().__init__()
+        # Not in the state: the weights' card states them.
+        self.register_buffer("mean", torch.tensor(INPUT_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(INPUT_STD).view(1, 3, 1, 1), persistent=False)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def forward(self, batch: Mapping[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Return the batch on the device, "image" (uint8 [B, 3, H, W], RGB) as normalised float of that shape."""
+        del training
+        moved = {key: value.to(self.mean.device, non_blocking=True) for key, value in batch.items()}
+        image = moved["image"].to(torch.float32, memory_format=self.memory_format)
+        moved["image"] = image.sub_(self.mean).div_(self.std)
+        return moved
+
+
+class PretrainModel(BaseModel):  # type: ignore[misc]  # mmengine ships no types
+    """What the Runner sees of a method: `forward(mode="loss", **batch)`.
+
+    Its state_dict is the method's under the prefix "method.".
+
+    Args:
+        method: the method with its backbone.
+        normaliser: applied to every batch first.
+    """
+
+    def __init__(self, method: PretrainMethod, normaliser: Normaliser) -> None:
+        super().__init__(data_preprocessor=normaliser)
+        self.method = method
+
+    def init_weights(self) -> None:
+        """Leave the weights alone: methods and backbones initialise themselves when they are built."""
+
+    def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Tensor]:
+        """Return the method's losses of a normalised batch."""
+        assert mode == "loss", mode
+        losses: dict[str, Tensor] = self.method.losses(batch)
+        return losses
+
+    def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (what is minimised, figures to log); the figure "loss" is the minimised sum."""
+        total = total_loss(losses)
+        return total, {**{key: value.detach() for key, value in losses.items()}, "loss": total.detach()}
+
+
+def total_loss(losses: Mapping[str, Tensor]) -> Tensor:
+    """Sum the losses whose name contains "loss".
+
+    Raises:
+        RunError: There is none (a fault of the method).
+    """
+    terms = [value for key, value in losses.items() if "loss" in key]
+    if not terms:
+        raise RunError(f"the method's losses() returned {sorted(losses)}; expected a key that contains 'loss'")
+    return torch.stack(terms).sum() if len(terms) > 1 else terms[0]
+
+
+_LOW_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def arithmetic(device: str, precision: str) -> AbstractContextManager[Any]:
+    """Context of the forward pass: autocast to `precision`, or nothing for "fp32"."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device, dtype=_LOW_PRECISION[precision])

@@ -1,0 +1,138 @@
+"""What a pretraining spec amounts to, worked out without training or rendering anything."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssl_motion import plugins, puppets
+from ssl_motion.backbones import build_backbone
+from ssl_motion.data.shards import ShardSet
+from ssl_motion.engine.environment import launched_processes, resolve_device
+from ssl_motion.errors import UsageError
+from ssl_motion.identity import digest, run_identity
+from ssl_motion.protocols import PretrainMethod
+from ssl_motion.spec import DataSpec, PretrainSpec, RuntimeSpec
+from ssl_motion.spec_text import parse_spec
+from ssl_motion.store import RunFolder, Store
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Pretraining data in brief.
+
+    Attributes:
+        name: for people and records.
+        fingerprint: of everything stored that can move the result.
+        pairs: training pairs that are used.
+        flow_supervision: what the flow was learned from.
+    """
+
+    name: str
+    fingerprint: str
+    pairs: int
+    flow_supervision: str
+
+
+@dataclass(frozen=True)
+class PretrainPlan:
+    """A resolved pretraining run.
+
+    Attributes:
+        spec: with every default filled in, the method's included.
+        method: the method's class.
+        data: facts on the data.
+        folder: where the run is, or will be.
+    """
+
+    spec: PretrainSpec
+    method: type[PretrainMethod]
+    data: DataFacts
+    folder: RunFolder
+
+    @property
+    def images_seen(self) -> int:
+        """Images in all optimiser steps together."""
+        spec = self.spec
+        return spec.iterations * spec.batch_size * spec.accumulate * spec.processes
+
+    def written_spec(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data, such as goes into spec.yaml."""
+        return self.spec.model_dump(mode="json")
+
+
+def data_facts(spec: DataSpec) -> DataFacts:
+    """Describe the data of a spec, without rendering the built-in world.
+
+    Raises:
+        UsageError: A shard folder is missing or unfinished.
+        DataError: A shard index is damaged.
+    """
+    if spec.puppets is not None:
+        name, pairs, supervision = f"puppets-{spec.puppets.world}", spec.puppets.pairs, "exact flow"
+        fingerprint = puppets.fingerprint(spec.puppets, ("pairs", "val_pairs"))
+    else:
+        sets = [ShardSet(Path(folder)) for folder in spec.shards]
+        name = "+".join(str(each.info["name"]) for each in sets)
+        pairs = sum(each.count("train") for each in sets)
+        supervision = ", ".join(dict.fromkeys(str(each.info["flow_supervision"]) for each in sets))
+        fingerprint = sets[0].fingerprint if len(sets) == 1 else digest([each.fingerprint for each in sets])
+        if not pairs:
+            raise UsageError(f"no training pairs in {', '.join(spec.shards)}")
+    return DataFacts(name, fingerprint, min(pairs, spec.max_pairs or pairs), supervision)
+
+
+def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
+    """Resolve a spec: method and its configuration, backbone, data, identity and folder.
+
+    Raises:
+        UsageError: Something named does not exist, or a key of `method_config` is unknown.
+        DataError: A shard index is damaged.
+    """
+    method: type[PretrainMethod] = plugins.load(plugins.METHODS, spec.method)
+    config = parse_spec(method.Config, spec.method_config, f"method_config of {spec.method}")
+    with torch.device("meta"):
+        build_backbone(spec.backbone)  # for its errors; costs no memory
+    resolved = spec.model_copy(update={"method_config": config.model_dump(mode="json")})
+    data = data_facts(spec.data)
+    content = resolved.model_dump(mode="json")
+    # The fingerprint says what the data are, not a path; and these two move no weights.
+    for key in ("shards", "puppets"):
+        del content["data"][key]
+    for key in ("validate_every", "checkpoint_every"):
+        del content[key]
+    identity = run_identity(content, recipe_version=method.recipe_version, data_fingerprint=data.fingerprint)
+    label = f"{spec.method}-{data.name}-{spec.backbone.arch}-s{spec.seed}"
+    return PretrainPlan(resolved, method, data, store.folder("pretrain", label, identity))
+
+
+def check_runnable(spec: PretrainSpec, runtime: RuntimeSpec) -> None:
+    """Check that the spec can run here: the device is there and can do the arithmetic, and the processes are as many.
+
+    Raises:
+        UsageError: It cannot; the message says what to do.
+    """
+    _check_processes(spec, launched_processes().world_size)
+    device = resolve_device(runtime.device)
+    if spec.precision == "fp16" and device == "cpu":
+        raise UsageError("precision fp16 needs a CUDA device (its loss scaling does); on the CPU use bf16 or fp32")
+    if spec.sync_bn and device == "cpu":
+        raise UsageError("sync_bn needs CUDA devices: torch has no SyncBatchNorm on the CPU; set sync_bn: false")
+
+
+def _check_processes(spec: PretrainSpec, running: int) -> None:
+    """Check that as many processes run as the spec is for; else give the command to type."""
+    if spec.processes == running:
+        return
+    command = (
+        f"torchrun --standalone --nproc_per_node {spec.processes} -m ssl_motion pretrain ..."
+        if spec.processes > 1
+        else "ssl-bench pretrain ..."
+    )
+    total = spec.processes * spec.batch_size * spec.accumulate
+    raise UsageError(
+        f"the spec is for {spec.processes} process(es), {total} images per step in all, but {running} run(s) here. "
+        f"Start it as `{command}`, or change it with --set processes={running}; "
+        f"--set accumulate=N then keeps the total."
+    )

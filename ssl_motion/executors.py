@@ -1,0 +1,184 @@
+"""Where the jobs of a suite run: as processes of their own, several side by side, on this machine.
+
+A process a job: a crash costs one job, its log is a file, and an interrupted
+suite is continued by starting it again, since every command continues or
+reuses its own run.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from ssl_motion.fileio import write_text
+from ssl_motion.sweep import Job, job_spec_file
+
+State = Literal["waiting", "running", "done", "reused", "failed", "skipped"]
+POLL_SECONDS = 0.2
+STOP_SECONDS = 30.0
+
+
+def usable_cores() -> int:
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+@dataclass
+class JobStatus:
+    """What is known of a job while a suite runs.
+
+    Attributes:
+        job: the job.
+        state: where it stands; "skipped" when its parent failed.
+        run: folder of its run, once done.
+        began: monotonic time of its start.
+        seconds: time it took.
+        log: file with its messages.
+    """
+
+    job: Job
+    log: Path
+    state: State = "waiting"
+    run: str = ""
+    began: float = 0.0
+    seconds: float = 0.0
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @property
+    def last_line(self) -> str:
+        """The job's latest message."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 4096))
+                lines = file.read().decode("utf-8", errors="replace").splitlines()
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+class LocalExecutor:
+    """Runs jobs side by side on this machine.
+
+    Args:
+        folder: where job specs and logs go.
+        arguments: options handed to every command, such as ["--runs", "runs"].
+        slots: how many jobs run at once.
+    """
+
+    def __init__(self, folder: Path, arguments: list[str], slots: int) -> None:
+        self.folder, self.arguments, self.slots = folder, arguments, slots
+
+    def run(self, jobs: Iterable[Job], on_change: Callable[[list[JobStatus]], None]) -> list[JobStatus]:
+        """Run all jobs; a failure skips what depends on it and stops nothing else.
+
+        Args:
+            jobs: parents before children.
+            on_change: called with all statuses a few times a second.
+
+        Returns:
+            The final statuses. On Ctrl-C, SIGTERM, a closed terminal or an error, running jobs are asked to stop
+            (they write a checkpoint); all but an error end as KeyboardInterrupt.
+        """
+        with _signals_as_interrupts():
+            return self._run(jobs, on_change)
+
+    def _run(self, jobs: Iterable[Job], on_change: Callable[[list[JobStatus]], None]) -> list[JobStatus]:
+        statuses = [JobStatus(job, job_spec_file(self.folder, job).with_suffix(".log")) for job in jobs]
+        by_name = {status.job.name: status for status in statuses}
+        try:
+            while any(status.state in ("waiting", "running") for status in statuses):
+                for status in statuses:
+                    if status.state == "running":
+                        self._collect(status)
+                free = self.slots - sum(status.state == "running" for status in statuses)
+                for status in statuses:
+                    if status.state != "waiting":
+                        continue
+                    parent = by_name[status.job.parent] if status.job.parent else None
+                    if parent is not None and parent.state in ("failed", "skipped"):
+                        status.state = "skipped"
+                    elif free > 0 and (parent is None or parent.state in ("done", "reused")):
+                        self._start(status, parent)
+                        free -= 1
+                on_change(statuses)
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            # Jobs have sessions of their own and would go on unseen.
+            self._stop(statuses)
+            raise
+        on_change(statuses)
+        return statuses
+
+    def _start(self, status: JobStatus, parent: JobStatus | None) -> None:
+        spec_file = job_spec_file(self.folder, status.job)
+        content = status.job.spec.model_dump()
+        if parent is not None:
+            content["init"] = parent.run
+        write_text(spec_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        command = [sys.executable, "-m", "ssl_motion", status.job.verb, str(spec_file), "--json", *self.arguments]
+        with status.log.open("wb") as log, spec_file.with_suffix(".out").open("wb") as out:
+            # A session of its own: Ctrl-C reaches the jobs through `_stop` alone, once.
+            status.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True, env=os.environ.copy()
+            )
+        status.state, status.began = "running", time.monotonic()
+
+    def _collect(self, status: JobStatus) -> None:
+        assert status.process is not None
+        code = status.process.poll()
+        status.seconds = time.monotonic() - status.began
+        if code is None:
+            return
+        answer = _answer(job_spec_file(self.folder, status.job).with_suffix(".out"))
+        if code == 0 and "path" in answer:
+            status.run = answer["path"]
+            status.state = "reused" if answer.get("cached") else "done"
+        else:
+            status.state = "failed"
+
+    def _stop(self, statuses: list[JobStatus]) -> None:
+        running = [
+            status.process for status in statuses if status.process is not None and status.process.poll() is None
+        ]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end in KeyboardInterrupt, as Ctrl-C does; what is ignored (nohup) stays ignored."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _answer(path: Path) -> dict[str, Any]:
+    """Read the JSON object that a command printed; empty when it printed none."""
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8").strip() or "{}")
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

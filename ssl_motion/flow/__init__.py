@@ -1,0 +1,1 @@
+"""Optical flow: file formats, colours, warping, estimators and error measures."""

@@ -1,0 +1,192 @@
+"""What is there: plugins, trunks, configs and runs, as plain data that people and programs can read."""
+
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ssl_motion import plugins
+from ssl_motion.errors import DataError, UsageError
+from ssl_motion.paths import config_root
+from ssl_motion.record import read_record
+from ssl_motion.store import Kind, RunFolder, Store
+
+Row = dict[str, Any]
+
+
+def list_plugins(group: str, describe: Callable[[Any], Row]) -> list[Row]:
+    """List the plugins of an entry-point group; one that does not import is listed with its error.
+
+    Args:
+        group: such as `plugins.METHODS`.
+        describe: what to say about the class of one that imports.
+    """
+    rows = []
+    for plugin in plugins.available(group):
+        row: Row = {"name": plugin.name, "distribution": plugin.distribution, "target": plugin.target}
+        try:
+            row |= {**describe(plugins.load(group, plugin.name)), "error": None}
+        except UsageError as error:
+            row["error"] = str(error)
+        except Exception as error:  # the plugin's own code: whatever it raises must not hide the others
+            row["error"] = f"{type(error).__name__}: {error}"
+        rows.append(row)
+    return rows
+
+
+def list_methods() -> list[Row]:
+    """Pretraining methods: name, distribution, the paper they implement, recipe version."""
+    return list_plugins(
+        plugins.METHODS, lambda method: {"paper": method.citation, "recipe_version": method.recipe_version}
+    )
+
+
+def list_benchmarks() -> list[Row]:
+    """Transfer tasks: name, distribution, metrics (the primary one first), presets."""
+
+    def describe(task: Any) -> Row:
+        metrics = sorted(task.metrics, key=lambda metric: not metric.primary)
+        return {
+            "metrics": [metric.name for metric in metrics],
+            "presets": dict(task.presets),
+            "recipe_version": task.recipe_version,
+        }
+
+    return list_plugins(plugins.BENCHMARKS, describe)
+
+
+def list_estimators() -> list[Row]:
+    """Flow estimators: name, distribution, and what their parameters were learned from."""
+    return list_plugins(plugins.FLOW_ESTIMATORS, lambda estimator: {"supervision": estimator.supervision})
+
+
+def list_backbones() -> list[Row]:
+    """Trunks that `ssl_motion.backbones` builds."""
+    from ssl_motion.backbones import BACKBONES
+
+    return [{"name": name, "description": line} for name, line in BACKBONES.items()]
+
+
+def list_configs() -> list[Row]:
+    """Shipped configs, with the first line of their header."""
+    rows = []
+    for kind, suffix in (("suites", ".yaml"), ("pretrain", ".yaml"), ("transfer", ".py")):
+        for file in sorted((config_root() / kind).glob(f"*{suffix}")):
+            if not file.name.startswith("_"):
+                rows.append({"kind": kind, "name": file.stem, "description": _header(file), "file": str(file)})
+    return rows
+
+
+def _header(file: Path) -> str:
+    """First sentence of a config's leading comment or docstring."""
+    words: list[str] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        text = line.strip().lstrip("#").strip("\"' ")
+        if text and (words or line.lstrip().startswith(("#", '"', "'"))):
+            words.append(text)
+        elif words or text:
+            break
+    return " ".join(words).partition(". ")[0].rstrip(".")
+
+
+def list_runs(root: Path) -> list[Row]:
+    """Runs below a folder: kind, name, identity, state, and the figures of finished ones."""
+    store = Store(root)
+    kinds: tuple[Kind, ...] = ("pretrain", "transfer")
+    return [
+        {
+            "kind": kind,
+            "name": run.path.name,
+            "identity": run.identity,
+            "state": state(run),
+            "figures": _figures(run),
+            "path": str(run.path),
+        }
+        for kind in kinds
+        for run in store.runs(kind)
+    ]
+
+
+def state(run: RunFolder) -> str:
+    """Say how a run stands: "finished", "running" (its process lives, or is on another host) or "interrupted"."""
+    if run.is_finished:
+        return "finished"
+    try:
+        owner = json.loads((run.path / "owner.json").read_text(encoding="utf-8"))
+        if owner["host"] == socket.gethostname():
+            os.kill(int(owner["pid"]), 0)
+    except PermissionError:
+        return "running"  # somebody else's process
+    except (OSError, ValueError, KeyError, TypeError):
+        return "interrupted"
+    return "running"
+
+
+def _summary(run: RunFolder) -> Row:
+    """What a finished run said at its end; empty before.
+
+    Raises:
+        DataError: done.json is damaged.
+    """
+    return run.summary if run.is_finished else {}
+
+
+def _figures(run: RunFolder) -> dict[str, float]:
+    """The figures of a finished run: metrics of a transfer, final validation of a pretraining."""
+    summary = _summary(run)
+    for key in ("metrics", "figures", "validation"):
+        if isinstance(summary.get(key), Mapping):
+            summary = summary[key]
+            break
+    return {
+        name: value
+        for name, value in summary.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != "seed"
+    }
+
+
+def show_run(root: Path, query: str) -> Row:
+    """Describe one run.
+
+    Args:
+        root: folder of all runs.
+        query: folder, folder name, identity or the beginning of one.
+
+    Returns:
+        "kind", "name", "path", "identity", "state", "spec", "figures", "summary" (done.json), "record" (of a finished
+        transfer, else None), "files" (name -> bytes) and "again": the command that continues or repeats it.
+
+    Raises:
+        UsageError: No run matches, or several do.
+        DataError: The run's files are damaged.
+    """
+    run = Store(root).find(query)
+    spec_file, record_file = run.path / "spec.yaml", run.path / "record.json"
+    kind = run.path.parent.name
+    try:
+        spec = yaml.safe_load(spec_file.read_text(encoding="utf-8")) if spec_file.is_file() else {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{spec_file}: not readable: {error}") from error
+    record = read_record(record_file) if record_file.is_file() else None
+    files = {
+        path.relative_to(run.path).as_posix(): path.stat().st_size
+        for path in sorted(run.path.rglob("*"))
+        if path.is_file() and path.name not in ("run.lock", "owner.json")
+    }
+    return {
+        "kind": kind,
+        "name": run.path.name,
+        "path": str(run.path),
+        "identity": run.identity,
+        "state": state(run),
+        "spec": spec,
+        "figures": {metric.name: metric.value for metric in record.metrics} if record else _figures(run),
+        "summary": _summary(run),
+        "record": record.model_dump(mode="json") if record else None,
+        "files": files,
+        "again": ["ssl-bench", kind, str(spec_file), "--runs", str(root)],
+    }

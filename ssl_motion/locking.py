@@ -1,0 +1,53 @@
+"""One process a folder: the second one is told who the first is."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ssl_motion.errors import RunError
+from ssl_motion.fileio import write_json
+
+OWNER = "owner.json"
+
+
+@contextmanager
+def held(folder: Path, lock_name: str) -> Iterator[None]:
+    """Hold a folder, which is made when missing, for this process.
+
+    The lock is the operating system's, so that one of a process that died holds nobody up.
+
+    Args:
+        folder: what to hold.
+        lock_name: name of the lock file in it.
+
+    Raises:
+        RunError: Another process holds the folder (its pid and host are named), or it cannot be written.
+    """
+    owner = folder / OWNER
+    lock = FileLock(folder / lock_name, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RunError(f"{folder} is in use by {_describe(owner)}. Wait for it, or stop it first.") from None
+    except OSError as error:
+        raise RunError(f"cannot write the folder {folder}: {error.strerror or error}") from error
+    try:
+        write_json(owner, {"pid": os.getpid(), "host": socket.gethostname()})
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(owner: Path) -> str:
+    try:
+        content = json.loads(owner.read_text(encoding="utf-8"))
+        return f"process {content['pid']} on {content['host']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"

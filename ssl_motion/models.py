@@ -1,0 +1,108 @@
+"""A whole pretraining model on disk: `model.safetensors` with its card `model.json`.
+
+Transfer needs the backbone alone (`ssl_motion.weights`). What a method has learned
+beside it, such as predicting flow from a few vectors, is kept here.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as dump_safetensors
+
+from ssl_motion.backbones import build_backbone
+from ssl_motion.errors import DataError, UsageError
+from ssl_motion.fileio import sha256_of, write_atomically, write_json
+from ssl_motion.plugins import METHODS, load
+from ssl_motion.protocols import PretrainMethod
+from ssl_motion.spec import BackboneSpec
+from ssl_motion.spec_text import parse_spec
+from ssl_motion.weights import load_strict
+
+TENSORS = "model.safetensors"
+CARD = "model.json"
+
+
+class ModelCard(BaseModel):
+    """What the tensors beside it are.
+
+    Attributes:
+        schema_version: of this format.
+        method: name of the pretraining method.
+        method_config: its settings, in full.
+        backbone: the trunk inside it.
+        sha256: of the tensors' file.
+        source: where they came from, in words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    method: str
+    method_config: dict[str, Any]
+    backbone: BackboneSpec
+    sha256: str
+    source: str = ""
+
+
+def save_model(folder: Path, model: PretrainMethod, *, method: str, spec: BackboneSpec, source: str) -> ModelCard:
+    """Write a whole model into `folder`, the card last.
+
+    Args:
+        folder: made when missing.
+        model: its trunk was built from `spec`.
+        method: name under which the method is installed.
+        spec: of the trunk.
+        source: where the weights came from, in words.
+
+    Raises:
+        RunError: The folder cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomically(folder / TENSORS, lambda file: file.write(dump_safetensors(tensors)))
+    card = ModelCard(
+        method=method,
+        method_config=model.config.model_dump(mode="json"),
+        backbone=spec,
+        sha256=sha256_of(folder / TENSORS),
+        source=source,
+    )
+    write_json(folder / CARD, card.model_dump(mode="json"))
+    return card
+
+
+def load_model(folder: Path) -> PretrainMethod:
+    """Rebuild a model from its folder, in evaluation mode, on the CPU.
+
+    Raises:
+        UsageError: No model is there, or its method is not installed.
+        DataError: The card or the tensors are damaged or do not belong together.
+    """
+    try:
+        card = ModelCard.model_validate_json((folder / CARD).read_bytes())
+        content = (folder / TENSORS).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder} holds no {CARD} with {TENSORS}: no whole model. `ssl-bench import-weights --full` makes one."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{folder / CARD}: not a model card of schema version 1: {key}: {first['msg']}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.sha256:
+        raise DataError(
+            f"{folder / TENSORS}: sha256 is {found[:12]}..., its card says {card.sha256[:12]}...: damaged or exchanged"
+        )
+    try:
+        tensors = load_safetensors(content)
+    except SafetensorError as error:
+        raise DataError(f"{folder / TENSORS}: not a safetensors file: {error}") from error
+    method: type[PretrainMethod] = load(METHODS, card.method)
+    config = parse_spec(method.Config, card.method_config, f"{folder / CARD}: method_config")
+    model = method(config, build_backbone(card.backbone))
+    load_strict(model, tensors, what=str(folder / TENSORS))
+    return model.eval()

@@ -1,0 +1,57 @@
+"""The facts of a segmentation protocol, read off the resolved recipe.
+
+Reading them off, rather than stating them twice, means that no change of a recipe can go
+unnoticed: results are ranked against each other only where all of these agree.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ssl_motion.openmmlab.recipes import total_batch
+
+# Transforms that load, pack or only bring things into a form: no part of the augmentation.
+_PLUMBING = ("LoadImageFromFile", "LoadAnnotations", "PackSegInputs")
+
+
+def segmentation_facts(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """State what makes results comparable: network, head, data treatment, optimisation, test mode.
+
+    Left out are paths, seeds, workers and the start weights.
+    """
+    model, train = recipe["model"], _innermost(recipe["train_dataloader"]["dataset"])
+    optim = recipe["optim_wrapper"]
+    facts = {
+        "backbone": _without(model["backbone"], "weights"),
+        "bn_policy": "batch statistics, affine trained" + (", shared between processes" if "sync_bn" in recipe else ""),
+        "frozen_stages": model["backbone"].get("frozen_stages", -1),
+        "head": _without(model["decode_head"], "in_index"),
+        "auxiliary_head": _without(model["auxiliary_head"], "in_index") if "auxiliary_head" in model else None,
+        "augmentation": [step for step in train["pipeline"] if step["type"] not in _PLUMBING],
+        "padded_to": model["data_preprocessor"].get("size"),
+        "label_swap": "none (classes are not sided)",
+        "train_images": recipe["train_dataloader"]["dataset"].get("images"),
+        "effective_batch": total_batch(recipe),
+        "optimiser": {**optim["optimizer"], "paramwise": optim.get("paramwise_cfg")},
+        "schedule": recipe["param_scheduler"],
+        "iterations": recipe["train_cfg"]["max_iters"],
+        "test_mode": model["test_cfg"]["mode"],
+        "test_resize": [
+            step for step in recipe["test_dataloader"]["dataset"]["pipeline"] if step["type"] not in _PLUMBING
+        ],
+        "eval_mask_resolution": "original image",
+        "metric": "mIoU of one confusion matrix over the split; 255 ignored; classes that occur in neither left out",
+    }
+    # As they read in a record: tuples become lists.
+    content: dict[str, Any] = json.loads(json.dumps(facts))
+    return content
+
+
+def _innermost(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    while "dataset" in dataset or "datasets" in dataset:
+        dataset = dataset["dataset"] if "dataset" in dataset else dataset["datasets"][0]
+    return dataset
+
+
+def _without(settings: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in keys}

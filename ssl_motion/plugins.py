@@ -1,0 +1,86 @@
+"""Entry points -> classes: how methods, benchmarks and flow estimators are found.
+
+A broken plugin never takes the program down: it is listed as broken, and using
+it says why. Two plugins under one name are an error, since silently choosing
+one would make results depend on installation order.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ssl_motion.errors import UsageError
+
+METHODS = "ssl_motion.methods"
+BENCHMARKS = "ssl_motion.benchmarks"
+FLOW_ESTIMATORS = "ssl_motion.flow_estimators"
+
+_KIND = {METHODS: "method", BENCHMARKS: "benchmark", FLOW_ESTIMATORS: "flow estimator"}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An announced plugin, not yet imported.
+
+    Attributes:
+        name: the name users type.
+        distribution: the installed package that announces it.
+        target: "module:Class".
+    """
+
+    name: str
+    distribution: str
+    target: str
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return " Did you mean ...?" for the nearest known name, or an empty string."""
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _points(group: str) -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        other = found.get(point.name)
+        if other is not None and other.value != point.value:
+            raise UsageError(
+                f"two installed packages announce a {_KIND[group]} named {point.name!r}: "
+                f"{_distribution(other)} ({other.value}) and {_distribution(point)} ({point.value}). "
+                "Uninstall one of them."
+            )
+        found[point.name] = point
+    return found
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "unknown"
+
+
+def available(group: str) -> list[Plugin]:
+    """List the announced plugins of a group, by name, without importing any."""
+    return [Plugin(name, _distribution(point), point.value) for name, point in sorted(_points(group).items())]
+
+
+def load(group: str, name: str) -> Any:
+    """Import and return the class announced under `name`.
+
+    Raises:
+        UsageError: No such plugin (the nearest name is given), or it does not import (the reason is given).
+    """
+    points = _points(group)
+    if name not in points:
+        known = sorted(points)
+        raise UsageError(
+            f"unknown {_KIND[group]} {name!r}.{did_you_mean(name, known)} Installed: {', '.join(known) or 'none'}. "
+            f"`ssl-bench list` shows them all."
+        )
+    point = points[name]
+    try:
+        return point.load()
+    except Exception as error:
+        raise UsageError(
+            f"{_KIND[group]} {name!r} of package {_distribution(point)} does not import ({point.value}): "
+            f"{type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,74 @@
+"""One scene with all its answers; any (stream, index) can be rendered alone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_motion.data.sample import FlowSample, UInt8Array
+from ssl_motion.errors import UsageError
+from ssl_motion.puppets.exact import Dice
+from ssl_motion.puppets.painter import Painter
+from ssl_motion.puppets.stage import set_stage
+from ssl_motion.puppets.worlds import WORLDS
+from ssl_motion.spec import PuppetsSpec
+
+Stream = Literal["pairs", "val_pairs", "train", "val", "test"]
+STREAMS: tuple[Stream, ...] = get_args(Stream)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One rendered pair with its labels, all on frame t's grid.
+
+    Attributes:
+        sample: image of frame t, forward flow to frame t + 1 and validity. A pixel is invalid where what it shows is
+            hidden in frame t + 1 or has left the frame.
+        semantic: uint8 [H, W], numbers in `CLASSES`.
+        instances: int32 [H, W], actors from 1 on; 0 elsewhere (distractors too).
+        parts: uint8 [H, W], numbers in `PARTS`.
+    """
+
+    sample: FlowSample
+    semantic: UInt8Array
+    instances: npt.NDArray[np.int32]
+    parts: UInt8Array
+    _painter: Painter
+
+    @cached_property
+    def next_image(self) -> UInt8Array:
+        """Frame t + 1, uint8 [H, W, 3] RGB; painted when first asked for."""
+        return self._painter.image(1)
+
+
+def render(spec: PuppetsSpec, stream: Stream, index: int) -> Scene:
+    """Render one scene; it depends on the world, side, seed, stream and index alone.
+
+    Args:
+        spec: which data set.
+        stream: pretraining pairs ("pairs", "val_pairs") or labelled images ("train", "val", "test").
+        index: from 0; no upper limit.
+
+    Raises:
+        UsageError: An unknown stream, or a negative index.
+    """
+    if stream not in STREAMS:
+        raise UsageError(f"no stream {stream!r} of Puppets; there are {', '.join(STREAMS)}")
+    if index < 0:
+        raise UsageError(f"scene {index} of Puppets: the index counts from 0")
+    dice = Dice(spec.seed, f"puppets/{stream}", index)
+    painter = Painter(set_stage(dice, WORLDS[spec.world], spec.size), spec.size)
+    shape = (spec.size, spec.size)
+    shown = painter.shown(0)
+    flow, valid = painter.flow()
+    clip = f"puppets-{spec.world}-{spec.seed}-{stream}-{index:06d}"
+    labels = np.array([(piece.label, piece.instance, piece.part) for piece in painter.pieces])
+    return Scene(
+        sample=FlowSample(painter.image(0), flow, valid, clip, frame=0, gap=1),
+        semantic=labels[:, 0].astype(np.uint8).take(shown).reshape(shape),
+        instances=labels[:, 1].astype(np.int32).take(shown).reshape(shape),
+        parts=labels[:, 2].astype(np.uint8).take(shown).reshape(shape),
+        _painter=painter,
+    )

@@ -1,0 +1,183 @@
+"""What a run gave: immutable, versioned JSON, one file a run.
+
+Everything that reports print comes from these records. Two results may be
+ranked against each other only when their `protocol_fingerprint`s agree.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssl_motion.errors import DataError
+from ssl_motion.identity import digest
+
+
+class Frozen(BaseModel):
+    """Base of all parts of a record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provenance(Frozen):
+    """Where a reproduced number came from.
+
+    Attributes:
+        commit: git commit of this project, or its version where it was installed from a wheel.
+        dirty: whether the working tree differed from that commit (None: unknown).
+        packages: package name -> version.
+        python: Python's version.
+        hardware: processor and accelerators in words.
+        device: device the work ran on.
+        wall_seconds: time the run took, interruptions not counted.
+        finished: UTC time in ISO 8601.
+        parents: identities of the runs that went in.
+    """
+
+    commit: str
+    dirty: bool | None
+    packages: dict[str, str]
+    python: str
+    hardware: str
+    device: str
+    wall_seconds: float
+    finished: str
+    parents: list[str] = []
+
+
+class Reproduced(Frozen):
+    """Origin of a number measured with this software."""
+
+    kind: Literal["reproduced"] = "reproduced"
+    provenance: Provenance
+
+
+class Reported(Frozen):
+    """Origin of a published number.
+
+    Attributes:
+        publication: where it is printed.
+        table: which table or section.
+        row: the row's name as printed.
+        source: how the value came into this project, and remarks on it.
+        reimplemented_by: who ran it, when that is not the method's own authors.
+        confounds: what speaks against comparing the number with its neighbours; empty where nothing is known.
+    """
+
+    kind: Literal["reported"] = "reported"
+    publication: str
+    table: str
+    row: str
+    source: str
+    reimplemented_by: str | None = None
+    confounds: str = ""
+
+
+class Pretraining(Frozen):
+    """What the backbone had seen before the task.
+
+    Attributes:
+        data: name of the data.
+        pairs: number of image-flow pairs (or images), None where unknown.
+        flow_supervision: what the flow estimator was trained with ("none", "synthetic labels", "exact flow", ...).
+        images_seen: pairs times epochs, None where unknown.
+        wall_seconds: cost of pretraining, None where unknown.
+        run: identity of the pretraining run, None where there is none.
+        recipe_version: of the method that was pretrained with; 1 as well where no method of ours was.
+        data_fingerprint: of the data, None where unknown; two data sets may have one name.
+        spec: resolved spec of that run; reports average over runs whose specs differ in nothing but the seed, and
+            tell apart by it what the other fields do not.
+    """
+
+    data: str
+    pairs: int | None = None
+    flow_supervision: str = "unknown"
+    images_seen: int | None = None
+    wall_seconds: float | None = None
+    run: str | None = None
+    recipe_version: int = 1
+    data_fingerprint: str | None = None
+    spec: dict[str, Any] = {}
+
+
+class MetricValue(Frozen):
+    """A figure with what is needed to print and rank it."""
+
+    name: str
+    value: float
+    unit: str = "%"
+    higher_is_better: bool = True
+    primary: bool = False
+
+
+class PerImage(Frozen):
+    """Per-image statistics kept beside the record (path relative to the record's folder)."""
+
+    file: str
+    sha256: str
+
+
+class ResultRecord(Frozen):
+    """One result of one method on one task with one seed.
+
+    Attributes:
+        schema_version: of this format.
+        identity: of the run (reproduced), or of the published cell (reported).
+        method: name of the pretraining method, "random", "imagenet", or a published method's name.
+        backbone: architecture.
+        pretraining: what the backbone had seen; None for a random start.
+        task: name of the transfer task.
+        protocol: facts that make results comparable; the protocol fingerprint is made of them.
+        protocol_name: preset or name that people know the protocol by.
+        scale: "full" for the complete protocol, "reduced" where it was scaled down, "builtin" on generated data.
+        metrics: figures.
+        details: further figures by group, such as IoU per class.
+        seed: of the run; None for reported numbers.
+        per_image: statistics for paired comparisons.
+        spec: the resolved spec of the run, to run it again; empty for reported numbers.
+        origin: measured here, or published.
+    """
+
+    schema_version: Literal[1] = 1
+    identity: str
+    method: str
+    backbone: str
+    pretraining: Pretraining | None
+    task: str
+    protocol: dict[str, Any]
+    protocol_name: str
+    scale: Literal["full", "reduced", "builtin"]
+    metrics: list[MetricValue]
+    details: dict[str, dict[str, float]] = {}
+    seed: int | None
+    per_image: PerImage | None = None
+    spec: dict[str, Any] = {}
+    origin: Annotated[Reproduced | Reported, Field(discriminator="kind")]
+
+    @property
+    def protocol_fingerprint(self) -> str:
+        """Hash of everything that must agree before two results are ranked against each other."""
+        return digest({"task": self.task, "backbone": self.backbone, "scale": self.scale, "protocol": self.protocol})
+
+    @property
+    def primary(self) -> MetricValue:
+        """The metric that the task is ranked by (the first where none is marked)."""
+        return next((metric for metric in self.metrics if metric.primary), self.metrics[0])
+
+
+def read_record(path: Path) -> ResultRecord:
+    """Read and validate a record.
+
+    Raises:
+        DataError: The file is not a record of a known schema version.
+    """
+    try:
+        # Python's own reader: pydantic's refuses names that are no UTF-8, which `write_json` writes as escapes.
+        return ResultRecord.model_validate(json.loads(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: not a result record of schema version 1: {key}: {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a result record: {error}. Take it away, or run it again with --force.") from error

@@ -1,0 +1,266 @@
+"""A transfer run, from its spec to its record: start and data resolved, the task run, the result kept.
+
+The finished folder holds spec.yaml, recipe.py (the resolved recipe, where the task has one), log.jsonl,
+per-image statistics, record.json and done.json.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from ssl_motion import plugins
+from ssl_motion.engine.checkpoint import list_checkpoints
+from ssl_motion.engine.environment import (
+    barrier,
+    launched_processes,
+    leave_process_group,
+    prepare_device,
+)
+from ssl_motion.errors import UsageError
+from ssl_motion.fileio import sha256_of, write_json
+from ssl_motion.identity import run_identity
+from ssl_motion.paths import data_roots
+from ssl_motion.protocols import DataReport, RunContext, TaskResult, TransferTask
+from ssl_motion.provenance import code_state, collect
+from ssl_motion.puppets import fingerprint as puppets_fingerprint
+from ssl_motion.record import MetricValue, PerImage, Reproduced, ResultRecord
+from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
+from ssl_motion.spec_text import parse_spec
+from ssl_motion.starts import Start, describe, materialise, resolve_start
+from ssl_motion.store import RunFolder, Store
+
+
+@dataclass(frozen=True)
+class TransferPlan:
+    """A resolved transfer run.
+
+    Attributes:
+        spec: with every default filled in; `init` as it was given.
+        task: configured.
+        start: where the backbone starts from.
+        data_root: folder of the data; None for the built-in world, which need not be rendered yet.
+        data_fingerprint: of the data that determine the result.
+        protocol: facts that make results comparable.
+        folder: where the run is, or will be.
+    """
+
+    spec: TransferSpec
+    task: TransferTask
+    start: Start
+    data_root: Path | None
+    data_fingerprint: str
+    protocol: dict[str, Any]
+    folder: RunFolder
+
+    @property
+    def backbone(self) -> BackboneSpec:
+        """The trunk that is trained."""
+        return BackboneSpec(**self.task.backbone())
+
+    @property
+    def protocol_name(self) -> str:
+        """The preset, marked where something in it was changed."""
+        preset = str(self.spec.task_config.get("preset", self.spec.task))
+        default = (
+            type(self.task).Config.model_validate({"preset": preset}) if "preset" in self.spec.task_config else None
+        )
+        changed = self.spec.recipe_overrides or (default is not None and default != self.task.config)
+        return f"{preset} (changed)" if changed else preset
+
+    @property
+    def scale(self) -> Literal["full", "reduced", "builtin"]:
+        """How the protocol relates to the complete one; overrides of the recipe count as scaling down."""
+        scale = self.task.scale
+        return "reduced" if scale == "full" and self.spec.recipe_overrides else scale
+
+    def written_spec(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data, such as goes into spec.yaml."""
+        return self.spec.model_dump(mode="json")
+
+
+def transfer(
+    spec: TransferSpec, runtime: RuntimeSpec, store: Store, data_root: Path | None = None, *, force: bool = False
+) -> RunFolder:
+    """Fine-tune a backbone on a task and record the result; reuse a finished run, continue an interrupted one.
+
+    Under torchrun every process calls this; files are written by the first.
+
+    Args:
+        spec: what to run.
+        runtime: where and how; not part of the run's identity.
+        store: where runs lie; the built-in world is rendered below its `data` folder.
+        data_root: folder of the task's data, in place of the spec's.
+        force: move an existing folder of this run aside and start anew.
+
+    Returns:
+        The finished run's folder.
+
+    Raises:
+        UsageError: The spec names something that does not exist, data are missing, or weights do not fit.
+        RunError: Another process holds the folder, training diverged, or the disk is full.
+        StoppedBySignal: SIGTERM or Ctrl-C; the same call continues.
+    """
+    processes = launched_processes()
+    plan = make_plan(spec, store, data_root)
+    if plan.folder.is_finished and not force:
+        return plan.folder
+    device = prepare_device(runtime.device)
+    if runtime.threads:
+        torch.set_num_threads(runtime.threads)
+    if processes.is_main and force and plan.folder.path.exists():
+        with plan.folder.locked(plan.written_spec()):
+            pass  # refuses while another process works in it
+        plan.folder.move_aside()
+    with plan.folder.locked(plan.written_spec()) if processes.is_main else nullcontext():
+        barrier()
+        if not plan.folder.is_finished:
+            _run(plan, runtime, store, device)
+        barrier()
+    if processes.world_size > 1:
+        leave_process_group()
+    return plan.folder
+
+
+def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -> TransferPlan:
+    """Resolve a spec: task, start, data, protocol, identity and folder. Trains, renders and writes nothing.
+
+    Raises:
+        UsageError: As for `transfer`.
+    """
+    task_class: type[TransferTask] = plugins.load(plugins.BENCHMARKS, spec.task)
+    config = parse_spec(task_class.Config, spec.task_config, f"task_config of {spec.task}")
+    task = task_class(config)
+    backbone = BackboneSpec(**task.backbone())
+    start = resolve_start(spec.init, backbone, store)
+    puppets = (spec.puppets or PuppetsSpec()) if task.uses_puppets else None
+    spec = spec.model_copy(update={"task_config": config.model_dump(mode="json"), "puppets": puppets})
+    if puppets is not None:
+        root = None
+        fingerprint = f"puppets:{puppets_fingerprint(puppets, ('train_images', 'val_images', 'test_images'))}"
+    else:
+        root, fingerprint = _find_data(task, data_root or (Path(spec.data_root) if spec.data_root else None))
+        spec = spec.model_copy(update={"data_root": str(root.resolve())})
+    protocol = {**task.protocol(), "recipe_overrides": spec.recipe_overrides, "dataset_hash": fingerprint}
+    if task_class.recipe_version > 1:
+        # Results of two versions are never ranked together. A protocol that names none is of the first.
+        protocol["recipe_version"] = task_class.recipe_version
+    identity = run_identity(
+        {**spec.model_dump(mode="json", exclude={"puppets", "data_root"}), "init": start.key, "protocol": protocol},
+        recipe_version=task_class.recipe_version,
+        data_fingerprint=fingerprint,
+        parents=start.parents,
+    )
+    preset = str(spec.task_config.get("preset", ""))
+    label = "-".join(part for part in (preset or spec.task, start.method, f"s{spec.seed}") if part)
+    return TransferPlan(spec, task, start, root, fingerprint, protocol, store.folder("transfer", label, identity))
+
+
+def _find_data(task: TransferTask, data_root: Path | None) -> tuple[Path, str]:
+    """Check the folder given, else the first of $SSL_MOTION_DATA that has what the task needs."""
+    candidates = [data_root] if data_root is not None else data_roots()
+    reports: list[tuple[Path, DataReport]] = []
+    for root in candidates:
+        if not root.is_dir():
+            reports.append((root, DataReport(found=[], missing=[f"folder {root}"])))
+            continue
+        report = task.check_data(root)
+        if not report.missing:
+            return root, report.fingerprint
+        reports.append((root, report))
+    lines = []
+    for root, report in reports:
+        lines.append(f"the task's data are not complete in {root} (--data-root):")
+        lines += [f"  found: {each}" for each in report.found] + [f"  missing: {each}" for each in report.missing]
+    cures = dict.fromkeys(report.how_to_get for _, report in reports if report.how_to_get)
+    if not cures:
+        cures = dict.fromkeys(["Give the folder of the data as --data-root, or set SSL_MOTION_DATA."])
+    raise UsageError("\n".join([*lines, *cures]))
+
+
+def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) -> None:
+    """Do the work in a locked folder."""
+    is_main = launched_processes().is_main
+    code = code_state() if is_main else None  # now: the checkout may move on while the run takes its hours
+    folder = plan.folder.path
+    if is_main:
+        # First, since weights that do not fit are found at once, and rendering takes its time.
+        materialise(plan.start, plan.backbone, folder / "init")
+    barrier()
+    root = plan.data_root
+    if plan.spec.puppets is not None:
+        from ssl_motion.puppets import ensure_dataset
+
+        if is_main:
+            ensure_dataset(plan.spec.puppets, store.root / "data", layouts=("voc",))
+        barrier()
+        root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts=("voc",))
+        if is_main and (report := plan.task.check_data(root)).missing:
+            raise UsageError(
+                f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder"
+            )
+    assert root is not None
+    context = RunContext(
+        run_dir=folder,
+        weights=folder / "init" if plan.start.file is not None else plan.start.folder,
+        data_root=root,
+        seed=plan.spec.seed,
+        device=device,
+        workers=runtime.workers,
+        recipe_overrides=plan.spec.recipe_overrides,
+        trackers=tuple(runtime.trackers),
+    )
+    result = plan.task.run(context)
+    if is_main:
+        _finish(plan, result, device, code)
+
+
+def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str, bool | None] | None) -> None:
+    """Write the record, then the summary; then drop the checkpoints of the way but the last."""
+    folder = plan.folder
+    per_image = None
+    if result.per_image is not None:
+        per_image = PerImage(file=result.per_image, sha256=sha256_of(folder.path / result.per_image))
+    record = ResultRecord(
+        identity=folder.identity,
+        method=plan.start.method,
+        backbone=describe(plan.backbone),
+        pretraining=plan.start.pretraining,
+        task=plan.spec.task,
+        protocol=plan.protocol,
+        protocol_name=plan.protocol_name,
+        scale=plan.scale,
+        metrics=[
+            MetricValue(
+                name=metric.name,
+                value=result.metrics[metric.name],
+                unit=metric.unit,
+                higher_is_better=metric.higher_is_better,
+                primary=metric.primary,
+            )
+            for metric in plan.task.metrics
+        ],
+        details=result.details,
+        seed=plan.spec.seed,
+        per_image=per_image,
+        spec=plan.spec.model_dump(mode="json", exclude={"data_root"}),
+        origin=Reproduced(provenance=collect(device, result.wall_seconds, plan.start.parents, code)),
+    )
+    write_json(folder.path / "record.json", record.model_dump(mode="json"))
+    folder.finish(
+        {
+            "method": record.method,
+            "backbone": record.backbone,
+            "task": record.task,
+            "protocol": record.protocol_name,
+            "scale": record.scale,
+            "protocol_fingerprint": record.protocol_fingerprint,
+            "seed": record.seed,
+            "metrics": {metric.name: round(metric.value, 4) for metric in record.metrics},
+            "wall_seconds": round(result.wall_seconds, 3),
+        }
+    )
+    for path in list_checkpoints(folder.path / "checkpoints")[:-1]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""The command line as a user meets it: quick help, exit codes, near misses."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ssl_motion.cli import VERBS
+
+
+def bench(*arguments: str, **options):
+    return subprocess.run([sys.executable, "-m", "ssl_motion", *arguments], capture_output=True, text=True, **options)
+
+
+@pytest.mark.parametrize("verb", [None, *VERBS])
+def test_help_answers_at_once(verb):
+    arguments = [verb, "--help"] if verb else ["--help"]
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = bench(*arguments)
+        times.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+        assert "Usage: ssl-bench" in done.stdout
+        if times[-1] < 0.4:
+            break
+    # The promise is 0.4 s; three tries, since other work may share the machine.
+    assert min(times) < 0.4
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_needs_no_heavy_import(verb):
+    code = (
+        "import sys; from ssl_motion.cli import cli\n"
+        f"sys.argv = ['ssl-bench', {verb!r}, '--help']\n"
+        "try: cli()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'pydantic', 'mmengine', 'pandas', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pretrian"], "Did you mean 'pretrain'"),
+        (["pretrain", "--method", "cpm"], "unknown method 'cpm'. Did you mean 'cmp'"),
+        (["pretrain", "--method", "cmp", "--set", "iteration=3"], "Did you mean 'iterations'"),
+        (["pretrain", "--method", "cmp", "--set", "method_config.binz=3"], "binz: unknown key"),
+        (["run", "quickstrat"], "Did you mean 'quickstart'"),
+        (["transfer", "--task", "voc_fnc"], "Did you mean 'voc_fcn'"),
+        (["show", "no-such-run"], "is no run"),
+        (["prepare", "/no/such/folder", "--out", "out"], "/no/such/folder"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_helps(arguments, message, tmp_path):
+    done = bench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [], "wrong usage leaves nothing behind"
+
+
+def test_doctor_finds_this_environment_in_order(tmp_path):
+    done = bench("doctor", "--json", cwd=tmp_path)
+    import json
+
+    findings = {finding["topic"]: finding for finding in json.loads(done.stdout)}
+    for topic in ("python", "torch", "mmcv", "mmengine", "mmdet", "mmsegmentation", "operators"):
+        assert findings[topic]["status"] == "ok", findings[topic]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_a_message():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ssl_motion", "list", "methods"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

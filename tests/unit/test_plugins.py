@@ -1,0 +1,45 @@
+"""Plugins: found by entry point; unknown, duplicate and broken ones get an answer that helps."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from ssl_motion import plugins
+from ssl_motion.errors import UsageError
+
+
+@pytest.fixture
+def announce(monkeypatch):
+    def install(*points: tuple[str, str]) -> None:
+        found = [EntryPoint(name, target, plugins.METHODS) for name, target in points]
+        monkeypatch.setattr(plugins, "entry_points", lambda group: [p for p in found if p.group == group])
+
+    return install
+
+
+def test_a_plugin_is_loaded_by_name(announce):
+    announce(("good", "collections:OrderedDict"))
+    from collections import OrderedDict
+
+    assert plugins.load(plugins.METHODS, "good") is OrderedDict
+    assert [plugin.name for plugin in plugins.available(plugins.METHODS)] == ["good"]
+
+
+def test_an_unknown_name_gets_the_nearest(announce):
+    announce(("walker", "collections:OrderedDict"), ("pathak", "collections:OrderedDict"))
+    with pytest.raises(UsageError, match=r"unknown method 'walkr'. Did you mean 'walker'\? Installed: pathak, walker"):
+        plugins.load(plugins.METHODS, "walkr")
+
+
+def test_two_packages_under_one_name_are_refused(announce):
+    announce(("same", "collections:OrderedDict"), ("same", "collections:Counter"))
+    with pytest.raises(UsageError, match="two installed packages announce a method named 'same'"):
+        plugins.load(plugins.METHODS, "same")
+
+
+@pytest.mark.parametrize("target", ["no_such_module_anywhere:X", "collections:NoSuchClass"])
+def test_a_broken_plugin_is_listed_and_says_why_it_does_not_import(announce, target):
+    announce(("broken", target))
+    assert plugins.available(plugins.METHODS)[0].target == target
+    with pytest.raises(UsageError, match=r"does not import .*(ModuleNotFoundError|AttributeError)"):
+        plugins.load(plugins.METHODS, "broken")

@@ -6,7 +6,7 @@ Third-party packages subclass these and announce the class by entry point
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ssl_motion.data.sample import FlowSample, UInt8Array
 from ssl_motion.errors import UsageError
 from ssl_motion.flow.protocol import FlowEstimator as FlowEstimator
+from ssl_motion.spec import BackboneSpec
 
 
 class Backbone(nn.Module, ABC):
@@ -63,6 +64,42 @@ class PretrainMethod(nn.Module, ABC):
         self.config = config
         self.backbone = backbone
 
+    @classmethod
+    def layers(cls, config: BaseModel) -> tuple[str, ...]:
+        """Name the maps beside the pairs that the method reads from `sample.layers`; none unless overridden.
+
+        Only pairs for which every one of them is there are trained on. `ssl_motion.data.layers` says which there are.
+        """
+        del config
+        return ()
+
+    @classmethod
+    def fit(cls, config: BaseModel, samples: Sequence[FlowSample], fingerprint: str) -> BaseModel:
+        """Complete the settings by what is estimated from the training pairs, such as a codebook; as given by default.
+
+        Called before the method is built, in every process; must be deterministic, and look at few samples.
+
+        Args:
+            config: of the class's `Config`.
+            samples: the stored training pairs by number; reading one costs a decoding.
+            fingerprint: of the data.
+
+        Raises:
+            UsageError: The settings hold something that was estimated from other data.
+        """
+        del samples, fingerprint
+        return config
+
+    def view(self, sample: FlowSample, rng: np.random.Generator | None) -> FlowSample:
+        """Choose the part of an (already augmented) sample that is looked at; all of it unless overridden.
+
+        Args:
+            sample: with its layers.
+            rng: for whatever is random in the choice; None in validation, where nothing may be.
+        """
+        del rng
+        return sample
+
     @abstractmethod
     def targets(self, sample: FlowSample, rng: np.random.Generator) -> dict[str, Tensor]:
         """Make the training inputs and targets of one (already augmented) sample.
@@ -78,6 +115,14 @@ class PretrainMethod(nn.Module, ABC):
         Args:
             batch: what `targets` returned, stacked, and "image": float [B, 3, H, W], normalised.
         """
+
+    def export(self, spec: BackboneSpec) -> tuple[Backbone, BackboneSpec]:
+        """Return the trunk to hand over to transfer, and what it is; the trained one as it stands unless overridden.
+
+        Args:
+            spec: of the trunk that was handed in.
+        """
+        return self.backbone, spec
 
     def evaluate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute further validation figures of a batch (scalars, averaged over the split); none unless overridden."""

@@ -6,7 +6,23 @@ checkpoints, and `RuntimeSpec` are not. This module imports no torch.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+
+class _Later:
+    """Marks a field that came after runs had been made without it."""
+
+
+LATER = _Later()
+"""For `Annotated[TYPE, LATER]`: while such a field has its default it is left out of what is written and hashed, so
+that the runs made before it existed keep their identity."""
 
 
 class Strict(BaseModel):
@@ -14,8 +30,17 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        for name, field in type(self).model_fields.items():
+            if LATER in field.metadata and getattr(self, name) == field.default:
+                content.pop(name, None)
+        return content
+
 
 WorldName = Literal["still", "weak_pan", "full_camera"]
+ControlName = Literal["none", "shuffled_flow", "camera_flow", "reversed_flow"]
 
 
 class PuppetsSpec(Strict):
@@ -49,11 +74,13 @@ class BackboneSpec(Strict):
         arch: name of the architecture.
         width: channels of the first stage; None for the architecture's own.
         output_stride: total stride of the last stage; None for the architecture's own.
+        norm: "batch", or "none" for a trunk whose batch norms were absorbed into its convolutions (AlexNets only).
     """
 
     arch: str
     width: Annotated[int, Field(ge=4)] | None = None
     output_stride: Literal[4, 8, 16, 32] | None = None
+    norm: Annotated[Literal["batch", "none"], LATER] = "batch"
 
 
 class DataSpec(Strict):
@@ -66,6 +93,7 @@ class DataSpec(Strict):
         short_side: resize so that the shorter side has so many pixels; None keeps the stored size.
         crop: side of the square crop; random in training, central in validation; None takes whole images.
         flip: mirror at random, with the flow.
+        control: what is taken away from the data to see whether it mattered (`ssl_motion.data.controls`).
     """
 
     shards: list[str] = []
@@ -74,6 +102,7 @@ class DataSpec(Strict):
     short_side: Annotated[int, Field(ge=16)] | None = None
     crop: Annotated[int, Field(ge=16)] | None = None
     flip: bool = False
+    control: Annotated[ControlName, LATER] = "none"
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSpec":
@@ -128,7 +157,10 @@ class PretrainSpec(Strict):
         processes: number of data-parallel processes the run is defined for (its total batch depends on it).
         precision: arithmetic of the forward pass.
         sync_bn: share batch statistics between processes (the authors do not).
-        validate_every: iterations between validations; 0 validates at the end only. Not part of the identity.
+        early_stopping: validations without a lower validation loss after which training ends; the weights of the lowest
+            are then exported. None trains to the end and exports the last.
+        validate_every: iterations between validations; 0 validates at the end only. Part of the identity only with
+            `early_stopping`.
         checkpoint_every: iterations between checkpoints. Not part of the identity.
         seed: seed of initial weights, data order, augmentation and guidance.
     """
@@ -145,9 +177,16 @@ class PretrainSpec(Strict):
     processes: Annotated[int, Field(ge=1)] = 1
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     sync_bn: bool = False
+    early_stopping: Annotated[Annotated[int, Field(ge=1)] | None, LATER] = None
     validate_every: Annotated[int, Field(ge=0)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 1000
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _early_stopping_validates(self) -> "PretrainSpec":
+        if self.early_stopping is not None and not self.validate_every:
+            raise ValueError("early_stopping compares validations: set validate_every too")
+        return self
 
 
 class TransferSpec(Strict):

@@ -6,7 +6,7 @@ exactly what an uninterrupted one sees. The loader itself has no state.
 """
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ssl_motion.data.augment import augment
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.errors import DataError, SSLMotionError
+from ssl_motion.protocols import PretrainMethod
 from ssl_motion.seeding import generator
 from ssl_motion.spec import DataSpec
 
-Targets = Callable[[FlowSample, np.random.Generator], dict[str, Tensor]]
 Draw = tuple[int, int]  # (index of the sample, number of the draw)
 Batch = dict[str, Tensor]
 
@@ -82,24 +82,25 @@ class PairDataset(Dataset[Batch]):
 
     Args:
         samples: stored samples by number, such as `ssl_motion.data.shard_pairs.ShardPairs`.
-        targets: a method's `targets`.
+        method: chooses what of a sample is looked at (`view`), and makes its tensors (`targets`).
         spec: augmentation.
         seed: of the run.
         training: random augmentation; else the fixed one of validation.
     """
 
     def __init__(
-        self, samples: Sequence[FlowSample], targets: Targets, spec: DataSpec, seed: int, *, training: bool = True
+        self, samples: Sequence[FlowSample], method: PretrainMethod, spec: DataSpec, seed: int, *, training: bool = True
     ) -> None:
-        self.samples, self.targets, self.spec = samples, targets, spec
+        self.samples, self.method, self.spec = samples, method, spec
         self.seed, self.training = seed, training
 
     def __getitem__(self, draw: Draw) -> Batch:
         """Make the tensors of one draw: "image" uint8 [3, H, W] and the method's own."""
         index, number = draw
         rng = generator(self.seed, "sample" if self.training else "validation", number)
-        sample = augment(self.samples[index].checked(), self.spec, rng if self.training else None)
-        tensors = self.targets(sample, rng)
+        choice = rng if self.training else None
+        sample = self.method.view(augment(self.samples[index].checked(), self.spec, choice), choice)
+        tensors = self.method.targets(sample, rng)
         return {"image": torch.from_numpy(sample.image).permute(2, 0, 1), **tensors}
 
     def __getitems__(self, draws: list[Draw]) -> list[Batch] | Failure:

@@ -4,7 +4,9 @@ Every producer (shards, Puppets, importers) yields a `FlowSample` and every
 method consumes one, so units and conventions are stated and checked here only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,9 @@ from ssl_motion.errors import DataError
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+
+UNKNOWN_LABEL = 255
+"""In a layer: no statement about this pixel (VOC's and OpenMMLab's ignored label)."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class FlowSample:
         clip: name of the clip the frame comes from.
         frame: index of frame t in the clip, from 0.
         gap: distance in frames between the two frames of the pair.
+        layers: further maps of the image by name, uint8 [H, W], such as "masks"; `UNKNOWN_LABEL` where there is none.
     """
 
     image: UInt8Array
@@ -36,6 +42,7 @@ class FlowSample:
     clip: str
     frame: int
     gap: int
+    layers: Mapping[str, UInt8Array] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,11 +57,13 @@ class FlowSample:
         """
         where = f"clip {self.clip!r}, frame {self.frame}"
         height, width = self.image.shape[:2]
-        for name, array, shape, kind in (
+        expected: list[tuple[str, npt.NDArray[Any], tuple[int, ...], type]] = [
             ("image", self.image, (height, width, 3), np.uint8),
             ("flow", self.flow, (height, width, 2), np.float32),
             ("valid", self.valid, (height, width), np.bool_),
-        ):
+            *((f"layer {name!r}", layer, (height, width), np.uint8) for name, layer in self.layers.items()),
+        ]
+        for name, array, shape, kind in expected:
             if array.shape != shape or array.dtype != kind:
                 raise DataError(
                     f"{where}: {name} has shape {array.shape} and type {array.dtype}; "

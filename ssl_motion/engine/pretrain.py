@@ -159,12 +159,12 @@ class _Run:
         spec, pin = self.spec, self.device == "cuda"
         share = {"rank": self.processes.rank, "world_size": self.processes.world_size}
         options: dict[str, Any] = {"workers": self.runtime.workers, "pin": pin, **share}
-        train = PairDataset(train_samples, method.targets, spec.data, spec.seed)
+        train = PairDataset(train_samples, method, spec.data, spec.seed)
         loader = training_loader(train, spec.batch_size, **options)
         if val_samples is None:
             return loader, None
         # The same for every seed, so that runs are compared on the same pairs, crops and guidance.
-        held_out = PairDataset(val_samples, method.targets, spec.data, VALIDATION_SEED, training=False)
+        held_out = PairDataset(val_samples, method, spec.data, VALIDATION_SEED, training=False)
         return loader, validation_loader(held_out, spec.batch_size, **options)
 
     def _arithmetic(self) -> Any:

@@ -57,7 +57,7 @@ def test_the_engine_costs_under_a_tenth_of_a_cmp_step(tmp_path: Path) -> None:
     method = method_class(method_class.Config.model_validate(spec.method_config), build_backbone(spec.backbone))
     optimizer = build_optimizer(spec.optimizer, method.parameters())
     normalise = Normaliser()
-    dataset = PairDataset(ShardPairs([tmp_path], "train"), method.targets, spec.data, 0)
+    dataset = PairDataset(ShardPairs([tmp_path], "train"), method, spec.data, 0)
     batches = iter(training_loader(dataset, spec.batch_size))
     bare = []
     for _ in range(STEPS):

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssl_motion.data.augment import augment, crop, flip, pad_to, resize_short_side
-from ssl_motion.data.sample import FlowSample
+from ssl_motion.data.sample import UNKNOWN_LABEL, FlowSample
+from ssl_motion.seeding import generator
 from ssl_motion.spec import DataSpec
 
 
@@ -126,3 +127,18 @@ def test_no_randomness_is_used_where_nothing_is_random(short_side: int) -> None:
     rng = np.random.default_rng(0)
     augment(random_sample(40, 50), DataSpec(shards=["x"], short_side=short_side), rng)
     assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_layers_move_with_the_image() -> None:
+    """A layer that marks bright pixels marks them still after every geometric step."""
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[8:24, 12:30] = 200
+    layer = (image[..., 0] > 100).astype(np.uint8)
+    sample = FlowSample(image, np.zeros((40, 60, 2), np.float32), np.ones((40, 60), bool), "clip", 0, 1, {"m": layer})
+    spec = DataSpec(shards=["x"], short_side=80, crop=90, flip=True)
+    for number in range(10):
+        moved = augment(sample, spec, generator(0, "layers", number)).checked()
+        marks, known = moved.layers["m"] == 1, moved.layers["m"] != UNKNOWN_LABEL
+        assert np.array_equal(known, moved.valid)
+        assert (marks != (moved.image[..., 0] > 100)).sum() <= 200  # a pixel's width along an edge of 100 or so
+        assert marks.sum() > 500

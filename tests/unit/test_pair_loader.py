@@ -1,6 +1,7 @@
 """The loader: what a batch holds depends on seed and position alone."""
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import islice
 
 import numpy as np
@@ -9,10 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssl_motion.backbones import build_backbone
+from ssl_motion.data.augment import crop
 from ssl_motion.data.loader import DrawSampler, PairDataset, training_loader, validation_batches, validation_loader
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.errors import DataError
-from ssl_motion.spec import DataSpec
+from ssl_motion.protocols import PretrainMethod
+from ssl_motion.spec import BackboneSpec, DataSpec, Strict
 
 SPEC = DataSpec(shards=["x"], crop=16, flip=True)
 
@@ -23,12 +27,23 @@ def samples(count: int, side: int = 24) -> list[FlowSample]:
     return [FlowSample(np.full((side, side, 3), i, np.uint8), flow, valid, f"clip{i}", 0, 1) for i in range(count)]
 
 
-def targets(sample: FlowSample, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-    return {"noise": torch.from_numpy(rng.random(3)), "flow": torch.from_numpy(sample.flow)}
+class Noise(PretrainMethod):
+    """A method whose tensors tell which sample and which random numbers they are made of."""
+
+    Config, recipe_version, citation = Strict, 1, "none"
+
+    def targets(self, sample: FlowSample, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        return {"noise": torch.from_numpy(rng.random(3)), "flow": torch.from_numpy(sample.flow)}
+
+    def losses(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"loss": batch["noise"].mean()}
+
+
+METHOD = Noise(Strict(), build_backbone(BackboneSpec(arch="alexnet_mini", width=12)))
 
 
 def batches(count: int, start: int = 0, workers: int = 0, seed: int = 5, **share: int) -> list[dict[str, torch.Tensor]]:
-    loader = training_loader(PairDataset(samples(11), targets, SPEC, seed), 4, workers=workers, **share)
+    loader = training_loader(PairDataset(samples(11), METHOD, SPEC, seed), 4, workers=workers, **share)
     loader.batch_sampler.sampler.start_at(start)
     return list(islice(loader, count))
 
@@ -101,7 +116,7 @@ def test_the_loader_leaves_torchs_generator_alone() -> None:
 def test_bad_data_name_the_pair(workers: int) -> None:
     bad = samples(6)
     bad[4] = FlowSample(bad[4].image, np.full((24, 24, 2), np.nan, np.float32), bad[4].valid, "clip four", 7, 1)
-    loader = training_loader(PairDataset(bad, targets, SPEC, 0), 3, workers=workers)
+    loader = training_loader(PairDataset(bad, METHOD, SPEC, 0), 3, workers=workers)
     with pytest.raises(DataError, match=r"training pair 4: clip 'clip four'.*NaN") as caught:
         list(islice(loader, 4))
     assert "Traceback" not in str(caught.value)
@@ -109,7 +124,7 @@ def test_bad_data_name_the_pair(workers: int) -> None:
 
 def test_images_of_different_sizes_are_refused_with_advice() -> None:
     mixed = samples(3) + samples(3, side=20)
-    loader = training_loader(PairDataset(mixed, targets, DataSpec(shards=["x"]), 0), 6)
+    loader = training_loader(PairDataset(mixed, METHOD, DataSpec(shards=["x"]), 0), 6)
     with pytest.raises(DataError, match=r"20x20, 24x24.*data\.crop"):
         next(iter(loader))
 
@@ -122,8 +137,28 @@ def test_validation_batches_hold_every_sample_once_and_never_one_alone(length: i
 
 
 def test_validation_is_the_same_in_any_number_of_processes() -> None:
-    dataset = PairDataset(samples(11), targets, SPEC, 0, training=False)
+    dataset = PairDataset(samples(11), METHOD, SPEC, 0, training=False)
     alone = list(validation_loader(dataset, 3))
     shares = [list(validation_loader(dataset, 3, rank=rank, world_size=2)) for rank in range(2)]
     assert equal(shares[0], alone[::2])
     assert equal(shares[1], alone[1::2])
+
+
+class Centre(Noise):
+    """Looks at one pixel's surroundings, drawn in training and fixed in validation."""
+
+    def view(self, sample: FlowSample, rng: np.random.Generator | None) -> FlowSample:
+        return crop(sample, 0 if rng is None else int(rng.integers(8)), 0, 8, 8)
+
+
+def test_a_method_sees_the_view_it_chose() -> None:
+    method = Centre(Strict(), METHOD.backbone)
+    ramp = np.arange(24, dtype=np.uint8)[:, None, None] * np.ones((1, 24, 3), np.uint8)
+    flow, valid = np.zeros((24, 24, 2), np.float32), np.ones((24, 24), bool)
+    spec = DataSpec(shards=["x"])
+    dataset = PairDataset([FlowSample(ramp, flow, valid, "clip", 0, 1)], method, spec, 0)
+    tops = {int(dataset[0, number]["image"][0, 0, 0]) for number in range(40)}
+    assert tops == set(range(8))
+    assert dataset[0, 3]["image"].shape == (3, 8, 8)
+    fixed = PairDataset([FlowSample(ramp, flow, valid, "clip", 0, 1)], method, spec, 0, training=False)
+    assert {int(fixed[0, number]["image"][0, 0, 0]) for number in range(9)} == {0}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import canonical_json, digest, run_identity
-from ssl_motion.spec import PretrainSpec
+from ssl_motion.spec import BackboneSpec, PretrainSpec
 from ssl_motion.spec_text import apply_overrides, load_yaml, parse_assignments, parse_spec
 
 MINIMAL = {"method": "m", "backbone": {"arch": "a"}, "data": {"puppets": {}}, "iterations": 10, "batch_size": 2}
@@ -109,3 +109,11 @@ def test_numbers_without_a_point_are_numbers(tmp_path):
     file = tmp_path / "spec.yaml"
     file.write_text("lr: 1e-3\n")
     assert load_yaml(file) == {"lr": 1e-3}
+
+
+def test_fields_that_came_later_leave_older_identities_alone() -> None:
+    plain = BackboneSpec(arch="alexnet_mini", width=24)
+    assert plain.model_dump() == {"arch": "alexnet_mini", "width": 24, "output_stride": None}
+    absorbed = plain.model_copy(update={"norm": "none"})
+    assert absorbed.model_dump()["norm"] == "none"
+    assert BackboneSpec(**absorbed.model_dump()) == absorbed

@@ -4,9 +4,7 @@ A shard's sidecar (`<stem>.index.json`) holds, column by column, the offset, the
 """
 
 import json
-import zlib
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +13,12 @@ import numpy.typing as npt
 
 from ssl_motion.data.codec import decode_flow, decode_image
 from ssl_motion.data.sample import FlowSample
+from ssl_motion.data.tar import read_members
 from ssl_motion.errors import DataError
 
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 SCHEMA_VERSION = 1
-BLOCK_SIZE = 512  # of a tar: one block of header, then the content filled up to whole blocks
 SUFFIXES = ("jpg", "flow.png", "json")
 COLUMNS = ("offset", "image_bytes", "flow_bytes", "meta_bytes", "crc32")
 
@@ -33,11 +31,6 @@ def shard_name(split: Split, number: int) -> str:
 def sidecar_path(shard: Path) -> Path:
     """File beside a shard that says where its pairs lie."""
     return shard.with_name(f"{shard.stem}.index.json")
-
-
-def padded(size: int) -> int:
-    """Room that a content of `size` bytes takes in a tar."""
-    return -(-size // BLOCK_SIZE) * BLOCK_SIZE
 
 
 @dataclass(frozen=True)
@@ -132,22 +125,11 @@ def read_pair(shard: Path, index: ShardIndex, number: int) -> FlowSample:
         DataError: The shard was truncated or altered; names the shard and the pair's key.
     """
     sizes = [int(size) for size in index.sizes[number]]
-    offset = int(index.offset[number])
-    length = sum(BLOCK_SIZE + padded(size) for size in sizes)
     key = f"{shard.stem}-{number:06d}"
     try:
-        with shard.open("rb", buffering=0) as file:
-            file.seek(offset)
-            block = _read_fully(file, length)
-    except OSError as error:
-        raise DataError(f"shard {shard}, pair {key}: {error.strerror or error}. {advice(shard)}") from error
-    if zlib.crc32(block) != int(index.crc32[number]):
-        what = "is truncated" if len(block) < length else "was altered (its check sum differs)"
-        raise DataError(f"shard {shard}, pair {key}: the shard {what}. {advice(shard)}")
-    parts, position = [], 0
-    for size in sizes:
-        parts.append(block[position + BLOCK_SIZE : position + BLOCK_SIZE + size])
-        position += BLOCK_SIZE + padded(size)
+        parts = read_members(shard, int(index.offset[number]), sizes, int(index.crc32[number]))
+    except DataError as error:
+        raise DataError(f"shard {shard}, pair {key}: {error}. {advice(shard)}") from error
     try:
         meta = json.loads(parts[2])
         flow, valid = decode_flow(parts[1])
@@ -156,10 +138,3 @@ def read_pair(shard: Path, index: ShardIndex, number: int) -> FlowSample:
         ).checked()
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"shard {shard}, pair {key}: {error}. {advice(shard)}") from error
-
-
-def _read_fully(file: Any, length: int) -> bytes:
-    block = BytesIO()
-    while block.tell() < length and (chunk := file.read(length - block.tell())):
-        block.write(chunk)
-    return block.getvalue()

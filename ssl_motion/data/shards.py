@@ -10,28 +10,26 @@ Nothing is ever unpacked to disk, and a shard's bytes depend on its pairs alone 
 import hashlib
 import json
 import re
-import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ssl_motion.data.codec import FlowCode, encode_flow, encode_image
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shard_index import (
-    BLOCK_SIZE,
     COLUMNS,
     SCHEMA_VERSION,
     SPLITS,
     SUFFIXES,
     Split,
     check_length,
-    padded,
     read_json,
     read_shard_index,
     shard_name,
     sidecar_path,
 )
+from ssl_motion.data.tar import member, write_tar
 from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.fileio import sha256_of, write_atomically, write_text
 
@@ -50,13 +48,6 @@ __all__ = [
 INDEX_NAME = "index.json"
 
 _SHARD_NAME = re.compile(r"(train|val)-\d{6}\.tar")
-
-
-def _member(name: str, data: bytes) -> bytes:
-    header = tarfile.TarInfo(name)
-    header.size = len(data)
-    header.mode = 0o644
-    return header.tobuf(tarfile.USTAR_FORMAT) + data + bytes(padded(len(data)) - len(data))
 
 
 def write_shard(
@@ -80,20 +71,14 @@ def write_shard(
         RunError: The disk is full or the folder cannot be written.
     """
     places: list[tuple[int, ...]] = []
-    digest = hashlib.sha256()
 
-    def write(file: BinaryIO) -> None:
+    def blocks() -> Iterator[bytes]:
         offset = 0
         for number, sample in enumerate(samples):
             block, sizes = _pair_block(f"{path.stem}-{number:06d}", sample.checked(), jpeg_quality, flow_code)
             places.append((offset, *sizes, zlib.crc32(block)))
-            file.write(block)
-            digest.update(block)
             offset += len(block)
-        # A tar ends with two empty blocks, and its length is a whole number of records.
-        end = bytes(-(-(offset + 2 * BLOCK_SIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE - offset)
-        file.write(end)
-        digest.update(end)
+            yield block
 
     sidecar = sidecar_path(path)
     # A sidecar of an earlier attempt must not vouch for the new tar.
@@ -101,14 +86,14 @@ def write_shard(
         sidecar.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"cannot replace {sidecar}: {error.strerror or error}") from error
-    write_atomically(path, write)
+    sha256 = write_tar(path, blocks())
     columns = dict(zip(COLUMNS, map(list, zip(*places, strict=True)), strict=True)) if places else {}
     content = {
         "schema_version": SCHEMA_VERSION,
         "shard": path.name,
         "pairs": len(places),
         "bytes": path.stat().st_size,
-        "sha256": digest.hexdigest(),
+        "sha256": sha256,
         **{name: columns.get(name, []) for name in COLUMNS},
     }
     text = json.dumps(content, separators=(",", ":"))
@@ -133,7 +118,7 @@ def _pair_block(key: str, sample: FlowSample, quality: int, code: FlowCode) -> t
     # ASCII escapes carry clip names that are not valid UTF-8 (surrogates) through unharmed.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=True).encode("ascii")
     parts = (image, flow, text)
-    block = b"".join(_member(f"{key}.{suffix}", part) for suffix, part in zip(SUFFIXES, parts, strict=True))
+    block = b"".join(member(f"{key}.{suffix}", part) for suffix, part in zip(SUFFIXES, parts, strict=True))
     return block, (len(image), len(flow), len(text))
 
 

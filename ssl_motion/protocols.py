@@ -53,11 +53,13 @@ class PretrainMethod(nn.Module, ABC):
         Config: pydantic model of the method's own settings (`extra="forbid"`).
         recipe_version: raised whenever a change of code moves the numbers; part of every run's identity.
         citation: the publication the method implements.
+        trunks: which trunks it works with, in one line for `ssl-bench list methods`.
     """
 
     Config: ClassVar[type[BaseModel]]
     recipe_version: ClassVar[int]
     citation: ClassVar[str]
+    trunks: ClassVar[str] = "any"
 
     def __init__(self, config: BaseModel, backbone: Backbone) -> None:
         super().__init__()

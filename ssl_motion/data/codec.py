@@ -148,6 +148,24 @@ def decode_image(data: bytes) -> UInt8Array:
     return image
 
 
+def encode_labels(labels: UInt8Array) -> bytes:
+    """Compress a map of labels, uint8 [H, W], to an 8-bit grey PNG."""
+    return _png(labels)
+
+
+def decode_labels(data: bytes) -> UInt8Array:
+    """Read a map of labels, uint8 [H, W].
+
+    Raises:
+        DataError: Not an 8-bit grey PNG.
+    """
+    pixels = _imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 2 or pixels.dtype != np.uint8:
+        raise DataError("the map is not a readable 8-bit grey PNG")
+    labels: UInt8Array = pixels
+    return labels
+
+
 def _imdecode(data: bytes, flags: int) -> npt.NDArray[Any] | None:
     # cv2 answers bad bytes with None, but throws on none at all and on absurd sizes in a header.
     try:

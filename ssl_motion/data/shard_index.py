@@ -95,19 +95,25 @@ def read_shard_index(shard: Path) -> ShardIndex:
     return index
 
 
-def check_length(shard: Path, expected: int) -> None:
+def check_length(shard: Path, expected: int, remedy: str | None = None) -> None:
     """Fail where a shard is missing or has another length than its index says.
+
+    Args:
+        shard: the tar.
+        expected: its length in bytes.
+        remedy: what to do about it; None gives the advice for shards of pairs.
 
     Raises:
         DataError: Naming the shard.
     """
+    remedy = remedy or advice(shard)
     try:
         found = shard.stat().st_size
     except OSError as error:
-        raise DataError(f"shard {shard} cannot be read: {error.strerror or error}. {advice(shard)}") from error
+        raise DataError(f"shard {shard} cannot be read: {error.strerror or error}. {remedy}") from error
     if found != expected:
         what = "truncated" if found < expected else "longer than written"
-        raise DataError(f"shard {shard} is {what}: {found} bytes, its index says {expected}. {advice(shard)}")
+        raise DataError(f"shard {shard} is {what}: {found} bytes, its index says {expected}. {remedy}")
 
 
 def advice(shard: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -98,7 +99,8 @@ def guess_spec(tensors: Mapping[str, Tensor], *, dilated: bool, what: str) -> Ba
         # The variants of stride 8 and 32 have the same tensors; all published ones are of stride 32.
         arch, usual = ("alexnet_32x", 96) if "fc6.0.weight" in tensors else ("alexnet_mini", 24)
         width = tensors["conv1.0.weight"].shape[0]
-        return BackboneSpec(arch=arch, width=None if width == usual else width)
+        norm: Literal["batch", "none"] = "batch" if "conv1.1.weight" in tensors else "none"
+        return BackboneSpec(arch=arch, width=None if width == usual else width, norm=norm)
     if "conv1.weight" in tensors and "layer1.0.conv1.weight" in tensors:
         depth = 1 + max(int(name.split(".")[1]) for name in tensors if name.startswith("layer3."))
         bottleneck = "layer1.0.conv3.weight" in tensors

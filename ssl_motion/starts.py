@@ -103,7 +103,7 @@ def _same_trunk(card: WeightsCard, backbone: BackboneSpec, init: str) -> None:
     theirs, ours = _plain(card.backbone), _plain(backbone)
     # alexnet_8x and alexnet_32x have the same parameters, but pretraining at one and judging at the other is a choice
     # that somebody should make knowingly.
-    if (theirs.arch, theirs.width) != (ours.arch, ours.width):
+    if (theirs.arch, theirs.width, theirs.norm) != (ours.arch, ours.width, ours.norm):
         options = " ".join(
             f"--set backbone.{key}={value}" for key, value in card.backbone.model_dump(exclude_none=True).items()
         )
@@ -134,7 +134,8 @@ def describe(spec: BackboneSpec) -> str:
     plain = _plain(spec)
     width = f"-w{plain.width}" if plain.width else ""
     stride = f"-os{plain.output_stride}" if plain.output_stride else ""
-    return f"{plain.arch}{width}{stride}"
+    norm = "" if plain.norm == "batch" else f"-norm-{plain.norm}"
+    return f"{plain.arch}{width}{stride}{norm}"
 
 
 def materialise(start: Start, backbone: BackboneSpec, folder: Path) -> Path | None:

@@ -34,10 +34,11 @@ def build_backbone(spec: BackboneSpec) -> "Backbone":
     """Build a trunk with random weights (He initialisation, from torch's global generator).
 
     Args:
-        spec: which trunk, how wide, and at which total stride.
+        spec: which trunk, how wide, at which total stride, and whether with batch norms.
 
     Raises:
-        UsageError: No such trunk (the nearest name is given), or it cannot have that width or stride.
+        UsageError: No such trunk (the nearest name is given), or it cannot have that width or stride, or not be
+            without batch norms.
     """
     if spec.arch not in BACKBONES:
         known = list(BACKBONES)
@@ -48,6 +49,11 @@ def build_backbone(spec: BackboneSpec) -> "Backbone":
         from ssl_motion.backbones.alexnet import build_alexnet
 
         return build_alexnet(spec)
+    if spec.norm == "none":
+        raise UsageError(
+            f"backbone.norm: {spec.arch} cannot do without its batch norms; only the AlexNets can "
+            f"({', '.join(name for name in BACKBONES if name.startswith('alexnet'))}). Leave norm out."
+        )
     from ssl_motion.backbones.resnet import ResNet
 
     return ResNet(spec.arch, width=spec.width or 64, output_stride=spec.output_stride or 32)

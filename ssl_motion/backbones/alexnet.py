@@ -4,9 +4,13 @@ No local response normalisation, no channel groups; batch norm after every hidde
 convolution. Parameters are named as in the CMP authors' weights (`conv1.0.weight`
 is a convolution's, `conv1.1.weight` its batch norm's). CMP's own additional
 convolution ("conv8") is not part of the trunk.
+
+With `norm: none` there are no batch norms; the convolutions keep their names. Such a
+trunk is what is left after the batch norms were absorbed (`ssl_motion.backbones.absorb`).
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -28,6 +32,7 @@ class AlexNetPlan:
         dilation5: dilation of conv5.
         fully_connected: whether pool5, fc6 and fc7 follow conv5.
         dropout: probability of zeroing an activation after fc6 and after fc7, while training.
+        batch_norm: whether batch norm follows every convolution.
     """
 
     width: int = 96
@@ -37,6 +42,7 @@ class AlexNetPlan:
     dilation5: int = 1
     fully_connected: bool = True
     dropout: float = 0.5
+    batch_norm: bool = True
 
 
 PLANS = {
@@ -61,7 +67,7 @@ def build_alexnet(spec: BackboneSpec) -> "AlexNet":
             f"backbone.width: {width} does not work for {spec.arch}: AlexNet's layers are in the proportion "
             f"96 : 256 : 384, so give a multiple of 3, such as {max(3, round(width / 3) * 3)}"
         )
-    net = AlexNet(spec.arch, replace(plan, width=width))
+    net = AlexNet(spec.arch, replace(plan, width=width, batch_norm=spec.norm == "batch"))
     own = net.strides[net.last_stage]
     if spec.output_stride not in (None, own):
         raise UsageError(
@@ -71,17 +77,19 @@ def build_alexnet(spec: BackboneSpec) -> "AlexNet":
     return net
 
 
-def _layer(inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+def _layer(
+    inputs: int, outputs: int, kernel: int, *, batch_norm: bool, stride: int = 1, dilation: int = 1
+) -> list[nn.Module]:
     padding = dilation * (kernel // 2)
     return [
         nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, dilation=dilation),
-        nn.BatchNorm2d(outputs),
+        nn.BatchNorm2d(outputs) if batch_norm else nn.Identity(),
         nn.ReLU(inplace=True),
     ]
 
 
 class AlexNet(Backbone):
-    """AlexNet-BN with stages conv1 .. conv5 and, unless left out, fc6 and fc7.
+    """AlexNet with stages conv1 .. conv5 and, unless left out, fc6 and fc7.
 
     A stage's features are taken after its ReLU and before the pooling that follows (fc6, fc7: after dropout).
 
@@ -95,11 +103,12 @@ class AlexNet(Backbone):
         self.arch = arch
         wide, wider, hidden = plan.width, plan.width * 8 // 3, plan.width * 4
         stride1, *pool_strides = plan.strides
-        self.conv1 = nn.Sequential(*_layer(3, wide, plan.kernel1, stride=stride1))
-        self.conv2 = nn.Sequential(*_layer(wide, wider, 5))
-        self.conv3 = nn.Sequential(*_layer(wider, hidden, 3))
-        self.conv4 = nn.Sequential(*_layer(hidden, hidden, 3, dilation=plan.dilation4))
-        self.conv5 = nn.Sequential(*_layer(hidden, wider, 3, dilation=plan.dilation5))
+        layer = partial(_layer, batch_norm=plan.batch_norm)
+        self.conv1 = nn.Sequential(*layer(3, wide, plan.kernel1, stride=stride1))
+        self.conv2 = nn.Sequential(*layer(wide, wider, 5))
+        self.conv3 = nn.Sequential(*layer(wider, hidden, 3))
+        self.conv4 = nn.Sequential(*layer(hidden, hidden, 3, dilation=plan.dilation4))
+        self.conv5 = nn.Sequential(*layer(hidden, wider, 3, dilation=plan.dilation5))
         self.pool1, self.pool2, self.pool5 = (nn.MaxPool2d(3, stride=s, padding=1) for s in pool_strides)
         after2 = stride1 * plan.strides[1]
         after3 = after2 * plan.strides[2]
@@ -108,8 +117,8 @@ class AlexNet(Backbone):
         self.fully_connected = plan.fully_connected
         if plan.fully_connected:
             full = plan.width * 128 // 3
-            self.fc6 = nn.Sequential(*_layer(wider, full, 3), nn.Dropout(plan.dropout))
-            self.fc7 = nn.Sequential(*_layer(full, full, 1), nn.Dropout(plan.dropout))
+            self.fc6 = nn.Sequential(*layer(wider, full, 3), nn.Dropout(plan.dropout))
+            self.fc7 = nn.Sequential(*layer(full, full, 1), nn.Dropout(plan.dropout))
             self.channels |= {"fc6": full, "fc7": full}
             self.strides |= {"fc6": after3 * plan.strides[3], "fc7": after3 * plan.strides[3]}
         initialise_he(self)

@@ -21,7 +21,7 @@ def example_sample(kind: str = "moving", *, size: int = 96, seed: int = 0, layer
     """Make a small sample.
 
     Args:
-        kind: "moving": a disc that moves by a few pixels and turns a little before a still background, a strip of it
+        kind: "moving": a disc that moves by a few pixels and turns a little (half a pixel at its edge) before a still background, a strip of it
             unknown; "still": the same picture without motion; "unknown": nothing is known of any pixel.
         size: side in pixels.
         seed: of texture, place and motion.
@@ -39,7 +39,7 @@ def example_sample(kind: str = "moving", *, size: int = 96, seed: int = 0, layer
     flow = np.zeros((size, size, 2), np.float32)
     valid = np.ones((size, size), np.bool_)
     if kind == "moving":
-        motion, turn = rng.uniform(1, 6, 2) * rng.choice([-1, 1], 2), rng.uniform(-0.05, 0.05)
+        motion, turn = rng.uniform(1, 6, 2) * rng.choice([-1, 1], 2), rng.uniform(-2, 2) / size
         turning = turn * np.stack([centre[0] - rows, columns - centre[1]], axis=-1)
         flow[disc] = (motion + turning)[disc]
         valid[:, : size // 16] = False

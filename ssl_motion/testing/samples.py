@@ -21,8 +21,9 @@ def example_sample(kind: str = "moving", *, size: int = 96, seed: int = 0, layer
     """Make a small sample.
 
     Args:
-        kind: "moving": a disc that moves by a few pixels and turns a little (half a pixel at its edge) before a still background, a strip of it
-            unknown; "still": the same picture without motion; "unknown": nothing is known of any pixel.
+        kind: "moving": a disc that moves by a few pixels and turns a little (half a pixel at its edge) before a still
+            background, a strip of it unknown; "still": the same picture without motion; "unknown": nothing is known of
+            any pixel.
         size: side in pixels.
         seed: of texture, place and motion.
         layers: names of the maps it carries. "masks" is 1 on what moves, 0 elsewhere, and ignored on a band around the

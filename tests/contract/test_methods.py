@@ -1,0 +1,49 @@
+"""Every installed method of this repository keeps the contract and brings what belongs to one, found by entry point."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ssl_motion.paths import config_root
+from ssl_motion.plugins import METHODS, available, load
+from ssl_motion.spec import BackboneSpec, PretrainSpec
+from ssl_motion.spec_text import load_yaml, parse_spec
+from ssl_motion.testing import check_method
+
+NAMES = [plugin.name for plugin in available(METHODS) if plugin.target.startswith("ssl_motion_methods.")]
+TRUNKS = {
+    "alexnet_mini": BackboneSpec(arch="alexnet_mini", width=12),
+    "resnet18": BackboneSpec(arch="resnet18", width=8, output_stride=8),
+}
+# What is only made smaller, so that checks are quick; all else is as in the method's own config.
+SMALLER: dict[str, dict[str, Any]] = {"cmp": {"decoder_width": 16, "image_channels": 24}}
+
+
+def puppets_config(name: str) -> dict[str, Any]:
+    return load_yaml(config_root() / "pretrain" / f"{name}_puppets.yaml")
+
+
+def test_the_methods_are_found() -> None:
+    assert "cmp" in NAMES
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_keeps_the_contract(name: str, trunk: str) -> None:
+    settings = puppets_config(name).get("method_config", {})
+    check_method(load(METHODS, name), {**settings, **SMALLER.get(name, {})}, backbone=TRUNKS[trunk], size=96)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_comes_with_a_config_for_the_built_in_world_and_a_readme(name: str) -> None:
+    spec = parse_spec(PretrainSpec, puppets_config(name), name)
+    assert spec.method == name
+    assert spec.data.puppets is not None
+    method = load(METHODS, name)
+    parse_spec(method.Config, spec.method_config, name)
+    module = import_module(next(plugin.target for plugin in available(METHODS) if plugin.name == name).split(":")[0])
+    assert module.__file__ is not None
+    readme = Path(module.__file__).parent / "README.md"
+    assert readme.is_file(), f"{readme} should tell paper, choices and cost"

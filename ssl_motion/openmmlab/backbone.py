@@ -2,17 +2,18 @@
 
 Both first draw a random start, whatever follows, so that heads get
 the same initial values in every arm of a comparison; then the weights are loaded through the coverage gate
-(`ssl_motion.weights.load_strict`).
+(`ssl_motion.weights.load_strict`). A frozen trunk passes the same gate: it is frozen afterwards.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from mmengine.model import BaseModule
 from mmseg.models.backbones import ResNet as PlainResNet
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor, nn, no_grad
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.backbones.initialise import initialise_he
@@ -31,12 +32,18 @@ class TrunkBackbone(BaseModule):  # type: ignore[misc]  # mmengine ships no type
         spec: a `BackboneSpec` as a dict.
         out_stages: stages whose features are handed to the heads, in this order.
         weights: a backbone folder, or None for a random start.
+        frozen: keep every tensor of the trunk as it starts: no gradient, and batch norms with their stored statistics.
     """
 
-    def __init__(self, spec: Mapping[str, Any], out_stages: Sequence[str], weights: str | None = None) -> None:
+    def __init__(
+        self, spec: Mapping[str, Any], out_stages: Sequence[str], weights: str | None = None, frozen: bool = False
+    ) -> None:
         super().__init__()
         self.trunk = build_backbone(BackboneSpec(**spec))
-        self.out_stages, self.weights = list(out_stages), weights
+        self.out_stages, self.weights, self.frozen = list(out_stages), weights, frozen
+        if frozen:
+            self.trunk.requires_grad_(False)
+            self.train(self.training)
 
     def init_weights(self) -> None:
         """Draw the random start, then load the weights where there are any."""
@@ -47,9 +54,17 @@ class TrunkBackbone(BaseModule):  # type: ignore[misc]  # mmengine ships no type
                 nn.init.zeros_(last.weight)
         _load(self.trunk, self.weights)
 
+    def train(self, mode: bool = True) -> "TrunkBackbone":
+        """Switch between training and evaluation; a frozen trunk always evaluates."""
+        super().train(mode)
+        if self.frozen:
+            self.trunk.eval()
+        return self
+
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, ...]:
         """Map normalised images to the features of `out_stages`."""
-        stages = self.trunk(image_BCHW)
+        with no_grad() if self.frozen else nullcontext():
+            stages = self.trunk(image_BCHW)
         return tuple(stages[stage] for stage in self.out_stages)
 
 

@@ -21,10 +21,12 @@ def segmentation_facts(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """
     model, train = recipe["model"], _innermost(recipe["train_dataloader"]["dataset"])
     optim = recipe["optim_wrapper"]
+    frozen = model["backbone"].get("frozen", False)
+    policy = "stored statistics" if frozen else "batch statistics, affine trained"
     facts = {
         "backbone": _without(model["backbone"], "weights"),
-        "bn_policy": "batch statistics, affine trained" + (", shared between processes" if "sync_bn" in recipe else ""),
-        "frozen_stages": model["backbone"].get("frozen_stages", -1),
+        "bn_policy": policy + (", shared between processes" if "sync_bn" in recipe else ""),
+        "frozen_stages": "all" if frozen else model["backbone"].get("frozen_stages", -1),
         "head": _without(model["decode_head"], "in_index"),
         "auxiliary_head": _without(model["auxiliary_head"], "in_index") if "auxiliary_head" in model else None,
         "augmentation": [step for step in train["pipeline"] if step["type"] not in _PLUMBING],

@@ -185,11 +185,13 @@ def set_backbone(recipe: Recipe, spec: BackboneSpec) -> None:
         channels = build_backbone(spec).channels
     model = recipe["model"]
     stages = list(channels)[-2:] if "auxiliary_head" in model else list(channels)[-1:]
+    frozen = {"frozen": True} if model["backbone"].get("frozen") else {}
     model["backbone"] = {
         "type": "SSLMotionBackbone",
         "spec": spec.model_dump(exclude_none=True),
         "out_stages": stages,
         "weights": None,
+        **frozen,
     }
     head = model["decode_head"]
     head.update(in_index=len(stages) - 1, in_channels=channels[stages[-1]])

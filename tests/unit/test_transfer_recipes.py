@@ -37,7 +37,7 @@ def network(recipe: recipes.Recipe) -> Any:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_read_and_state_their_protocol(preset: str) -> None:
     facts = task(preset=preset).protocol()
-    assert facts["val_split"] == ("test" if preset == "puppets_fcn" else "val")
+    assert facts["val_split"] == ("test" if preset.startswith("puppets_") else "val")
     assert task(preset=preset).scale == PRESETS[preset].scale  # type: ignore[index]  # one of the literals
     assert facts == task(preset=preset).protocol()
     assert "data_root" not in str(facts)
@@ -94,6 +94,7 @@ def test_published_settings_of_the_resnet_preset() -> None:
     ("settings", "stride", "classes"),
     [
         ({"preset": "puppets_fcn"}, 8, None),
+        ({"preset": "puppets_linear", "backbone": {"arch": "resnet18", "width": 8, "output_stride": 8}}, 8, None),
         ({"preset": "voc12_fcn_small", "backbone": {"arch": "resnet18", "width": 8, "output_stride": 8}}, 8, 21),
         ({"preset": "voc12_fcn32s_alexnet_zhan", "backbone": {"arch": "alexnet_32x", "width": 6}}, 32, 21),
         ({"preset": "voc12_fcn_r50_mmseg", "backbone": MINI}, 8, 21),

@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 
 from ssl_motion.spec import BackboneSpec, Strict
 
-PresetName = Literal["puppets_fcn", "voc12_fcn_small", "voc12_fcn_r50_mmseg", "voc12_fcn32s_alexnet_zhan"]
+PresetName = Literal[
+    "puppets_fcn", "puppets_linear", "voc12_fcn_small", "voc12_fcn_r50_mmseg", "voc12_fcn32s_alexnet_zhan"
+]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class Preset:
 PRESETS: dict[PresetName, Preset] = {
     "puppets_fcn": Preset(
         "the built-in world, 400 labels of 96x96, 300 iterations; half a minute on one core",
+        BackboneSpec(arch="alexnet_mini"),
+        "test",
+        "builtin",
+    ),
+    "puppets_linear": Preset(
+        "the same images and labels, trunk frozen: one 1x1 convolution on its last stage; seconds on one core",
         BackboneSpec(arch="alexnet_mini"),
         "test",
         "builtin",

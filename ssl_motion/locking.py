@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ OWNER = "owner.json"
 
 
 @contextmanager
-def held(folder: Path, lock_name: str) -> Iterator[None]:
+def held(folder: Path, lock_name: str, *, wait: bool = False) -> Iterator[None]:
     """Hold a folder, which is made when missing, for this process.
 
     The lock is the operating system's, so that one of a process that died holds nobody up.
@@ -24,15 +25,23 @@ def held(folder: Path, lock_name: str) -> Iterator[None]:
     Args:
         folder: what to hold.
         lock_name: name of the lock file in it.
+        wait: wait, and say so, while another process holds it.
 
     Raises:
-        RunError: Another process holds the folder (its pid and host are named), or it cannot be written.
+        RunError: Another process holds the folder (its pid and host are named) and `wait` is not set, or it cannot be
+            written.
     """
     owner = folder / OWNER
     lock = FileLock(folder / lock_name, timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire()
+        except Timeout:
+            if not wait:
+                raise
+            print(f"{folder} is in use by {_describe(owner)}; waiting for it", file=sys.stderr, flush=True)
+            lock.acquire(timeout=-1)
     except Timeout:
         raise RunError(f"{folder} is in use by {_describe(owner)}. Wait for it, or stop it first.") from None
     except OSError as error:

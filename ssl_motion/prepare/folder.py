@@ -12,7 +12,8 @@ from ssl_motion.fileio import write_json
 from ssl_motion.locking import OWNER, held
 
 SCHEMA_VERSION = 1
-_LOCK, _SETTINGS = "prepare.lock", "prepare.json"
+LOCK = "prepare.lock"
+_SETTINGS = "prepare.json"
 
 
 class OutputFolder:
@@ -33,15 +34,15 @@ class OutputFolder:
             raise UsageError(f"the output folder {self.path} is a file; name a new or an empty folder")
         earlier = self.settings()
         if earlier is None:
-            others = [name for name in self._entries() if name not in (_LOCK, OWNER) and not name.endswith(".part")]
+            others = [name for name in self._entries() if name not in (LOCK, OWNER) and not name.endswith(".part")]
             if others:
                 raise UsageError(
                     f"the output folder {self.path} holds other things ({others[0]}, ...); "
                     "name a new or an empty folder"
                 )
-        elif self.has_shards and (differences := list(_differences(earlier, settings))):
+        elif self.has_shards and (changes := list(differences(earlier, settings))):
             raise UsageError(
-                f"{self.path} holds a data set made with other settings: {'; '.join(differences)}. "
+                f"{self.path} holds a data set made with other settings: {'; '.join(changes)}. "
                 "Name another output folder, or delete this one."
             )
 
@@ -74,7 +75,7 @@ class OutputFolder:
             RunError: Another process holds the folder (its pid and host are named), or it cannot be written.
         """
         self.check(settings)
-        with held(self.path, _LOCK):
+        with held(self.path, LOCK):
             # Somebody may have finished between the first look and the lock.
             self.check(settings)
             for folder in (self.path, self.scans, self.reports):
@@ -94,10 +95,10 @@ class OutputFolder:
             raise RunError(f"cannot read the output folder {self.path}: {error.strerror or error}") from error
 
 
-def _differences(earlier: Any, now: Any, key: str = "") -> Iterator[str]:
+def differences(earlier: Any, now: Any, key: str = "") -> Iterator[str]:
     """Name the leaves in which two JSON values differ."""
     if isinstance(earlier, dict) and isinstance(now, dict):
         for name in sorted({*earlier, *now}):
-            yield from _differences(earlier.get(name), now.get(name), f"{key}.{name}" if key else name)
+            yield from differences(earlier.get(name), now.get(name), f"{key}.{name}" if key else name)
     elif earlier != now:
         yield f"{key} was {earlier!r}, is now {now!r}"

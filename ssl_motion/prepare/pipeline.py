@@ -222,7 +222,8 @@ def _refuse_strangers(plan: Plan, out: OutputFolder) -> None:
     known = {unit.shard for unit in plan.units}
     for split in SPLITS:
         for path in out.path.glob(f"{split}-*.tar"):
-            if path.name not in known:
+            # A layer's tar has a second dot in its name.
+            if path.name not in known and "." not in path.stem:
                 raise RunError(
                     f"{path} does not belong to this data set (expected {shard_name(split, 0)} to the last planned "
                     f"shard). Delete it and its {sidecar_path(path).name}, then repeat the command."

@@ -6,7 +6,7 @@ Texture and colour tell nothing about the class; shape and articulation do.
 from ssl_motion.puppets.dataset import dataset_folder, ensure_dataset, missing_layouts
 from ssl_motion.puppets.labels import CLASSES, LIP_PARTS, PALETTE, PARTS
 from ssl_motion.puppets.layouts import LAYOUTS, Layout
-from ssl_motion.puppets.scene import STREAMS, Scene, Stream, render
+from ssl_motion.puppets.scene import STREAMS, Scene, Stream, clip_name, render, semantic_labels
 from ssl_motion.puppets.version import GENERATOR_VERSION, fingerprint
 from ssl_motion.puppets.worlds import WORLDS, World
 
@@ -23,9 +23,11 @@ __all__ = [
     "Scene",
     "Stream",
     "World",
+    "clip_name",
     "dataset_folder",
     "ensure_dataset",
     "fingerprint",
     "missing_layouts",
     "render",
+    "semantic_labels",
 ]

@@ -80,8 +80,10 @@ def ensure_dataset(spec: PuppetsSpec, root: Path, layouts: Sequence[Layout], pro
     with _locked(folder):
         todo = missing_layouts(spec, root, layouts)
         for leftover in folder.rglob(".*.part"):
-            # A killed process cannot clear away its unfinished file.
-            leftover.unlink(missing_ok=True)
+            # A killed process cannot clear away its unfinished file. Beside finished shards, layers may be in the
+            # making, under a lock of their own.
+            if "shards" in todo or leftover.parent != folder / "shards":
+                leftover.unlink(missing_ok=True)
         _render(folder, spec, [chunk for layout in todo for chunk in chunks(spec, layout)], processes)
         for layout in todo:
             receipts: dict[Stream, list[dict[str, Any]]] = {}

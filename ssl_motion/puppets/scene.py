@@ -54,16 +54,11 @@ def render(spec: PuppetsSpec, stream: Stream, index: int) -> Scene:
     Raises:
         UsageError: An unknown stream, or a negative index.
     """
-    if stream not in STREAMS:
-        raise UsageError(f"no stream {stream!r} of Puppets; there are {', '.join(STREAMS)}")
-    if index < 0:
-        raise UsageError(f"scene {index} of Puppets: the index counts from 0")
-    dice = Dice(spec.seed, f"puppets/{stream}", index)
-    painter = Painter(set_stage(dice, WORLDS[spec.world], spec.size), spec.size)
+    painter = _painter(spec, stream, index)
     shape = (spec.size, spec.size)
     shown = painter.shown(0)
     flow, valid = painter.flow()
-    clip = f"puppets-{spec.world}-{spec.seed}-{stream}-{index:06d}"
+    clip = clip_name(spec, stream, index)
     labels = np.array([(piece.label, piece.instance, piece.part) for piece in painter.pieces])
     return Scene(
         sample=FlowSample(painter.image(0), flow, valid, clip, frame=0, gap=1),
@@ -72,3 +67,24 @@ def render(spec: PuppetsSpec, stream: Stream, index: int) -> Scene:
         parts=labels[:, 2].astype(np.uint8).take(shown).reshape(shape),
         _painter=painter,
     )
+
+
+def clip_name(spec: PuppetsSpec, stream: Stream, index: int) -> str:
+    """Name of a scene's clip; tells all that the scene depends on but the side."""
+    return f"puppets-{spec.world}-{spec.seed}-{stream}-{index:06d}"
+
+
+def semantic_labels(spec: PuppetsSpec, stream: Stream, index: int) -> UInt8Array:
+    """Return a scene's `semantic` alone: uint8 [H, W]. Arguments and errors as `render`, at a fifth of its cost."""
+    painter = _painter(spec, stream, index)
+    labels = np.array([piece.label for piece in painter.pieces], np.uint8)
+    return labels.take(painter.shown(0)).reshape(spec.size, spec.size)
+
+
+def _painter(spec: PuppetsSpec, stream: Stream, index: int) -> Painter:
+    if stream not in STREAMS:
+        raise UsageError(f"no stream {stream!r} of Puppets; there are {', '.join(STREAMS)}")
+    if index < 0:
+        raise UsageError(f"scene {index} of Puppets: the index counts from 0")
+    dice = Dice(spec.seed, f"puppets/{stream}", index)
+    return Painter(set_stage(dice, WORLDS[spec.world], spec.size), spec.size)

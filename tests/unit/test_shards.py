@@ -120,7 +120,7 @@ def test_index_says_what_is_there(written: Path) -> None:
 @given(total=st.integers(1, 5000), wanted=st.integers(1, 6000))
 def test_max_pairs_is_spread_evenly(total: int, wanted: int) -> None:
     pairs = object.__new__(ShardPairs)
-    pairs._total, pairs._length = total, min(total, wanted)
+    pairs._total, pairs._length, pairs._chosen = total, min(total, wanted), None
     places = np.array([pairs.place(number) for number in range(len(pairs))])
     assert places[0] == 0
     assert places[-1] < total

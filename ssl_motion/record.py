@@ -81,8 +81,13 @@ class Pretraining(Frozen):
         data: name of the data.
         pairs: number of image-flow pairs (or images), None where unknown.
         flow_supervision: what the flow estimator was trained with ("none", "synthetic labels", "exact flow", ...).
-        images_seen: pairs times epochs, None where unknown.
+        images_seen: images that were trained on in all (pairs times epochs), None where unknown.
+        images_seen_by_weights: how many of them before the weights that were kept, where early stopping kept earlier
+            ones than the last; else None.
         wall_seconds: cost of pretraining, None where unknown.
+        images_per_second: likewise: `images_seen` by `wall_seconds`.
+        peak_memory_mib: likewise: of the first process, on the GPU where it used one, else resident memory.
+        device: "cpu" or "cuda"; None where unknown.
         run: identity of the pretraining run, None where there is none.
         recipe_version: of the method that was pretrained with; 1 as well where no method of ours was.
         data_fingerprint: of the data, None where unknown; two data sets may have one name.
@@ -94,7 +99,11 @@ class Pretraining(Frozen):
     pairs: int | None = None
     flow_supervision: str = "unknown"
     images_seen: int | None = None
+    images_seen_by_weights: int | None = None
     wall_seconds: float | None = None
+    images_per_second: float | None = None
+    peak_memory_mib: float | None = None
+    device: str | None = None
     run: str | None = None
     recipe_version: int = 1
     data_fingerprint: str | None = None

@@ -18,6 +18,9 @@ COLUMNS = [
     *("pretraining_data", "pairs", "images_seen", "flow_supervision", "pretraining_run"),
     *("pretraining_seconds", "transfer_seconds", "publication", "table", "row", "reimplemented_by"),
 ]
+_NOT_CHOSEN = {
+    *("run", "spec", "wall_seconds", "images_per_second", "peak_memory_mib", "device", "images_seen_by_weights")
+}
 _SUMMARY_KEYS = ["task", "protocol_name", "fingerprint", "scale", "backbone", "method", "origin", "entry", "metric"]
 
 
@@ -45,8 +48,10 @@ def replicate_key(record: ResultRecord) -> str:
         return record.identity
     before = None
     if record.pretraining is not None:
-        before = record.pretraining.model_dump(mode="json", exclude={"run", "wall_seconds", "spec"})
+        before = record.pretraining.model_dump(mode="json", exclude=_NOT_CHOSEN)
         spec = _without(record.pretraining.spec, "seed")
+        if spec.get("early_stopping") is not None:
+            del before["images_seen"]  # chance decides, and each seed has its own
         if isinstance(spec.get("data"), dict):
             spec["data"] = _without(spec["data"], "shards")  # paths; `pretraining.data` names the data
         before["spec"] = spec

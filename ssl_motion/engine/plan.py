@@ -8,6 +8,7 @@ import torch
 
 from ssl_motion import plugins, puppets
 from ssl_motion.backbones import build_backbone
+from ssl_motion.data.controls import check_control, control_label
 from ssl_motion.data.shards import ShardSet
 from ssl_motion.engine.environment import launched_processes, resolve_device
 from ssl_motion.errors import UsageError
@@ -53,9 +54,12 @@ class PretrainPlan:
 
     @property
     def images_seen(self) -> int:
-        """Images in all optimiser steps together."""
-        spec = self.spec
-        return spec.iterations * spec.batch_size * spec.accumulate * spec.processes
+        """Images in all optimiser steps together, where none is left out by early stopping."""
+        return self.images_in(self.spec.iterations)
+
+    def images_in(self, iterations: int) -> int:
+        """Images in the first so many optimiser steps."""
+        return iterations * self.spec.batch_size * self.spec.accumulate * self.spec.processes
 
     def written_spec(self) -> dict[str, Any]:
         """Return the resolved spec as plain data, such as goes into spec.yaml."""
@@ -87,23 +91,27 @@ def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
     """Resolve a spec: method and its configuration, backbone, data, identity and folder.
 
     Raises:
-        UsageError: Something named does not exist, or a key of `method_config` is unknown.
+        UsageError: Something named does not exist, a key of `method_config` is unknown, or the control would control
+            nothing.
         DataError: A shard index is damaged.
     """
     method: type[PretrainMethod] = plugins.load(plugins.METHODS, spec.method)
     config = parse_spec(method.Config, spec.method_config, f"method_config of {spec.method}")
+    check_control(spec.data.control, method.layers(config))
     with torch.device("meta"):
         build_backbone(spec.backbone)  # for its errors; costs no memory
     resolved = spec.model_copy(update={"method_config": config.model_dump(mode="json")})
     data = data_facts(spec.data)
     content = resolved.model_dump(mode="json")
-    # The fingerprint says what the data are, not a path; and these two move no weights.
+    # The fingerprint says what the data are, not a path.
     for key in ("shards", "puppets"):
         del content["data"][key]
-    for key in ("validate_every", "checkpoint_every"):
+    # Checkpoints move no weights, nor does watching; but early stopping decides at validations.
+    for key in ("checkpoint_every",) if spec.early_stopping is not None else ("validate_every", "checkpoint_every"):
         del content[key]
     identity = run_identity(content, recipe_version=method.recipe_version, data_fingerprint=data.fingerprint)
-    label = f"{spec.method}-{data.name}-{spec.backbone.arch}-s{spec.seed}"
+    control = control_label(spec.data.control)
+    label = "-".join(part for part in (spec.method, control, data.name, spec.backbone.arch, f"s{spec.seed}") if part)
     return PretrainPlan(resolved, method, data, store.folder("pretrain", label, identity))
 
 

@@ -1,28 +1,20 @@
 """Pretraining: from a spec to a run folder with a backbone in it.
 
 The finished folder holds spec.yaml, log.jsonl, previews/, backbone.safetensors with its card weights.json,
-checkpoints/last.pth (the whole method; keys in `ssl_motion.engine.checkpoint`, without optimiser) and done.json.
+checkpoints/last.pth (the whole method; keys in `ssl_motion.engine.checkpoint`, without optimiser), fitted.json (where
+the method estimated settings from the data) and done.json.
 """
 
-import io
-import math
-import resource
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ssl_motion import puppets
 from ssl_motion.backbones import build_backbone
 from ssl_motion.data.loader import VALIDATION_SEED, BatchLoader, PairDataset, training_loader, validation_loader
 from ssl_motion.data.sample import FlowSample
-from ssl_motion.data.shard_pairs import ShardPairs
-from ssl_motion.data.shards import ShardSet
 from ssl_motion.engine.adapter import Normaliser, PretrainModel, arithmetic
-from ssl_motion.engine.checkpoint import FORMAT, list_checkpoints, plain
 from ssl_motion.engine.environment import (
     Processes,
     barrier,
@@ -30,20 +22,20 @@ from ssl_motion.engine.environment import (
     leave_process_group,
     prepare_device,
 )
+from ssl_motion.engine.finish import finish
+from ssl_motion.engine.fitting import fitted_config
 from ssl_motion.engine.optim import ScheduleHook, StepWrapper, build_optimizer
 from ssl_motion.engine.plan import PretrainPlan, check_runnable, make_plan
 from ssl_motion.engine.runner import HarnessRunner
+from ssl_motion.engine.samples import open_samples
 from ssl_motion.engine.settings import LOOP, common_settings
-from ssl_motion.engine.validation import Validation, ValidationHook, Validator, warn_if_blind
-from ssl_motion.fileio import write_atomically
+from ssl_motion.engine.stopping import EarlyStopping, ValidationHook
+from ssl_motion.engine.validation import Validation, Validator, warn_if_blind
 from ssl_motion.protocols import PretrainMethod
-from ssl_motion.provenance import code_state, collect
-from ssl_motion.record import Pretraining
+from ssl_motion.provenance import code_state
 from ssl_motion.seeding import seed_everything
 from ssl_motion.spec import PretrainSpec, RuntimeSpec
-from ssl_motion.spec_text import parse_spec
 from ssl_motion.store import RunFolder, Store
-from ssl_motion.weights import save_weights
 
 
 def pretrain(spec: PretrainSpec, runtime: RuntimeSpec, store: Store, *, force: bool = False) -> RunFolder:
@@ -101,43 +93,50 @@ class _Run:
     def run(self) -> None:
         """Train, validate, export."""
         code = code_state() if self.processes.is_main else None
-        train_samples, val_samples = self._samples()
+        train_samples, val_samples = open_samples(self.plan, self.store, self.processes)
+        config = fitted_config(self.plan, train_samples, self.processes)
         seed_everything(self.spec.seed)
-        backbone = build_backbone(self.spec.backbone)
-        config = parse_spec(self.plan.method.Config, self.spec.method_config, f"method_config of {self.spec.method}")
-        method = self.plan.method(config, backbone)
+        method = self.plan.method(config, build_backbone(self.spec.backbone))
         model = self._model(method)
         loader, val_loader = self._loaders(method, train_samples, val_samples)
         validator = Validator(
             model, val_loader or [], self._arithmetic, self.path / "previews" if self.processes.is_main else None
         )
-        runner = self._runner(model, loader, validator)
+        stopping = EarlyStopping(method, self.spec.early_stopping)
+        runner = self._runner(model, loader, ValidationHook(validator, self.spec.validate_every, stopping))
         try:
             runner.train()
-            final = validator.run(self.spec.iterations)
-            runner.call_hook("on_figures", done=self.spec.iterations, figures=final.figures)
+            final = self._validate(runner, validator, stopping)
         finally:
             runner.close()
         if self.processes.is_main:
             warn_if_blind(final, "at the end")
-            self._finish(runner, method, final, code)
-
-    def _samples(self) -> tuple[Sequence[FlowSample], Sequence[FlowSample] | None]:
-        """Open the data; the built-in world is rendered first where it is not there yet."""
-        data = self.spec.data
-        folders = [Path(folder) for folder in data.shards]
-        if data.puppets is not None:
-            if self.processes.is_main:
-                puppets.ensure_dataset(data.puppets, self.store.root / "data", layouts=("shards",))
-            barrier()
-            root = puppets.ensure_dataset(data.puppets, self.store.root / "data", layouts=("shards",))
-            folders = [root / "shards"]
-        has_validation = any(ShardSet(folder).count("val") for folder in folders)
-        if not has_validation and self.processes.is_main:
-            print(
-                "no validation pairs in the data: no validation, and no image-blind loss", file=sys.stderr, flush=True
+            finish(
+                self.plan,
+                method,
+                done=runner.iter,
+                seconds=runner.wall_seconds,
+                final=final,
+                stopping=stopping,
+                device=self.device,
+                processes=self.processes,
+                code=code,
             )
-        return ShardPairs(folders, "train", data.max_pairs), ShardPairs(folders, "val") if has_validation else None
+
+    def _validate(self, runner: HarnessRunner, validator: Validator, stopping: EarlyStopping) -> Validation:
+        """Validate at the end, and set the method to the weights that are kept; returns their validation."""
+        done = runner.iter
+        last = None
+        if not stopping.has_stopped:
+            last = validator.run(done)
+            stopping.observe(done, last)
+            runner.call_hook("on_figures", done=done, figures={**last.figures, **stopping.figures()})
+        elif self.processes.is_main:
+            stopping.announce(done, self.spec.iterations)
+        best = stopping.restore_best()
+        if best is not None:
+            return best.validation
+        return last if last is not None else validator.run(done)
 
     def _model(self, method: PretrainMethod) -> PretrainModel:
         if self.spec.sync_bn and self.processes.world_size > 1:
@@ -170,7 +169,7 @@ class _Run:
     def _arithmetic(self) -> Any:
         return arithmetic(self.device, self.spec.precision)
 
-    def _runner(self, model: PretrainModel, loader: BatchLoader, validator: Validator) -> HarnessRunner:
+    def _runner(self, model: PretrainModel, loader: BatchLoader, validation: ValidationHook) -> HarnessRunner:
         spec = self.spec
         settings = common_settings(
             self.path,
@@ -186,7 +185,7 @@ class _Run:
         settings["env_cfg"]["cudnn_benchmark"] = self.device == "cuda"
         settings["custom_hooks"] = [
             ScheduleHook(spec.optimizer, spec.schedule, spec.iterations),
-            ValidationHook(validator, spec.validate_every),
+            validation,
         ]
         optimizer = build_optimizer(spec.optimizer, model.parameters())
         return HarnessRunner(
@@ -199,68 +198,3 @@ class _Run:
             cfg={"model_wrapper_cfg": wrapper},
             **settings,
         )
-
-    def _finish(
-        self, runner: HarnessRunner, method: PretrainMethod, final: Validation, code: tuple[str, bool | None] | None
-    ) -> None:
-        """Write the backbone, the whole method and the summary; then drop the checkpoints of the way."""
-        plan, spec = self.plan, self.spec
-        seconds = runner.wall_seconds
-        seen = Pretraining(
-            data=plan.data.name,
-            pairs=plan.data.pairs,
-            flow_supervision=plan.data.flow_supervision,
-            images_seen=plan.images_seen,
-            wall_seconds=seconds,
-            run=plan.folder.identity,
-            recipe_version=plan.method.recipe_version,
-            data_fingerprint=plan.data.fingerprint,
-            spec=plan.written_spec(),
-        )
-        save_weights(
-            self.path,
-            method.backbone,
-            spec=spec.backbone,
-            method=spec.method,
-            run=plan.folder.identity,
-            pretraining=seen,
-            source=f"pretrained here with {spec.method}",
-        )
-        whole = {
-            "meta": {"iter": spec.iterations, "epoch": 0, "wall_seconds": seconds, "seed": spec.seed, "format": FORMAT},
-            "state_dict": {f"method.{key}": value for key, value in method.state_dict().items()},
-        }
-        buffer = io.BytesIO()
-        torch.save(plain(whole), buffer)
-        folder = self.path / "checkpoints"
-        write_atomically(folder / "last.pth", lambda file: file.write(buffer.getbuffer()) and None)
-        plan.folder.finish(
-            {
-                "method": spec.method,
-                "backbone": spec.backbone.arch,
-                "data": {"name": plan.data.name, "pairs": plan.data.pairs, "fingerprint": plan.data.fingerprint},
-                "seed": spec.seed,
-                "iterations": spec.iterations,
-                "images_seen": plan.images_seen,
-                # As in the log: what is not finite becomes null.
-                "figures": {key: value if math.isfinite(value) else None for key, value in final.figures.items()},
-                "uses_image": final.uses_image,
-                "wall_seconds": round(seconds, 3),
-                "images_per_second": round(plan.images_seen / max(seconds, 1e-9), 2),
-                "peak_memory_mib": round(peak_memory_mib(self.device), 1),
-                "device": self.device,
-                "processes": self.processes.world_size,
-                "provenance": collect(self.device, seconds, [], code).model_dump(mode="json"),
-            }
-        )
-        for path in list_checkpoints(folder):
-            path.unlink(missing_ok=True)
-
-
-def peak_memory_mib(device: str) -> float:
-    """Peak memory of this process so far in MiB: on the GPU what torch allocated, else resident memory."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    # Linux counts in KiB, macOS in bytes.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import torch
 import torch.distributed as dist
-from mmengine.hooks import Hook
 from torch import Tensor
 
 from ssl_motion.data.sample import UInt8Array
@@ -166,25 +165,3 @@ def warn_if_blind(validation: Validation, when: str) -> None:
         file=sys.stderr,
         flush=True,
     )
-
-
-class ValidationHook(Hook):  # type: ignore[misc]  # mmengine ships no types
-    """Validates every so many iterations, before the checkpoint of the same iteration; not at the last one.
-
-    The last validation is the caller's, since a run that was killed in it must repeat it.
-    """
-
-    priority = "LOW"
-
-    def __init__(self, validator: Validator, every: int) -> None:
-        self.validator, self.every = validator, every
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Validate where it is due."""
-        done = runner.iter + 1
-        if not self.every or done % self.every or done == runner.max_iters:
-            return
-        result = self.validator.run(done, lambda batch: runner.call_hook("after_val_iter", batch_idx=batch))
-        runner.call_hook("on_figures", done=done, figures=result.figures)
-        if runner.rank == 0:
-            warn_if_blind(result, f"after {done} of {runner.max_iters} iterations")

@@ -315,7 +315,7 @@ def test_a_run_lost_in_its_last_moments_repeats_them_only(run: RunTiny, monkeypa
         raise RunError("cannot write: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ssl_motion.engine.pretrain.save_weights", full_disk)
+        patch.setattr("ssl_motion.engine.finish.save_weights", full_disk)
         with pytest.raises(RunError, match="No space left"):
             run(runs="others")
     again = run(runs="others")

@@ -39,9 +39,14 @@ def list_plugins(group: str, describe: Callable[[Any], Row]) -> list[Row]:
 
 
 def list_methods() -> list[Row]:
-    """Pretraining methods: name, distribution, the paper they implement, recipe version."""
+    """Pretraining methods: name, distribution, the paper they implement, recipe version, the trunks they work with."""
     return list_plugins(
-        plugins.METHODS, lambda method: {"paper": method.citation, "recipe_version": method.recipe_version}
+        plugins.METHODS,
+        lambda method: {
+            "paper": method.citation,
+            "recipe_version": method.recipe_version,
+            "trunks": method.trunks,
+        },
     )
 
 

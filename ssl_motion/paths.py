@@ -33,7 +33,7 @@ def find_config(kind: str, name: str, suffix: str = ".yaml") -> Path:
         return shipped
     if path.suffix == suffix or len(path.parts) > 1:
         raise UsageError(f"no such file: {path}")
-    names = sorted(file.stem for file in (config_root() / kind).glob(f"*{suffix}"))
+    names = sorted(file.stem for file in (config_root() / kind).glob(f"[!_]*{suffix}"))
     from ssl_motion.plugins import did_you_mean
 
     raise UsageError(

@@ -60,7 +60,7 @@ def command(
     """Pretrain as CONFIG says: a YAML file, or the name of a shipped config (see the verb `list`).
 
     `pretrain --method cmp` alone trains on the built-in world; with --data it takes the method's config for
-    videos. A finished run is reused, an interrupted one continues.
+    videos. A method that ships no config gets a generic one. A finished run is reused, an interrupted one continues.
 
     On several GPUs: torchrun --standalone --nproc_per_node N -m ssl_motion pretrain ...
     """
@@ -80,6 +80,8 @@ def command(
 
     plan = make_plan(spec, store)
     speaks = launched_processes().is_main
+    if speaks and config is None and method is not None:
+        _say_if_generic(method, data)
     if dry_run:
         if speaks:
             _print_plan(plan, as_json)
@@ -88,22 +90,23 @@ def command(
     if not cached:
         check_runnable(spec, runtime)
         if speaks:
-            _render_world(spec, store, threads)
+            _render_world(plan, store, threads)
     folder = pretrain(spec, runtime, store, force=force)
     if speaks:
         _print_outcome(folder, cached, as_json)
 
 
-def _render_world(spec: "PretrainSpec", store: "Store", threads: int) -> None:
-    """Render the built-in world with as many processes as the run may have threads.
+def _render_world(plan: "PretrainPlan", store: "Store", threads: int) -> None:
+    """Render the built-in world, and make its layers, with as many processes as the run may have threads.
 
     Here and not in the library, where several rendering processes would ask callers for a `__main__` guard.
     """
     from ssl_motion.executors import usable_cores
-    from ssl_motion.puppets import ensure_dataset
+    from ssl_motion.prepare.layers import ensure_puppets
 
-    if spec.data.puppets is not None:
-        ensure_dataset(spec.data.puppets, store.root / "data", layouts=("shards",), processes=threads or usable_cores())
+    world = plan.spec.data.puppets
+    if world is not None:
+        ensure_puppets(world, store.root / "data", plan.layers, processes=threads or usable_cores())
 
 
 def build_spec(
@@ -136,7 +139,7 @@ def build_spec(
     else:
         path = find_config("pretrain", config)
     content = load_yaml(path)
-    if method is not None and content.get("method") != method:
+    if method is not None and content.setdefault("method", method) != method:
         raise UsageError(f"--method {method} contradicts {path}, which is for {content.get('method')!r}")
     overrides: dict[str, Any] = {}
     if data:
@@ -160,20 +163,31 @@ def _other_trunk(section: Any, arch: str) -> dict[str, Any]:
 
 
 def _default_config(method: str, kind: str) -> "Path":
-    """Find the shipped config of a method for a kind of data: "puppets" or "videos".
+    """Find the shipped config of a method for a kind of data ("puppets" or "videos"), else the generic one.
 
     Raises:
-        UsageError: The method is unknown, or has no such config.
+        UsageError: The method is unknown.
     """
     from ssl_motion import plugins
-    from ssl_motion.errors import UsageError
     from ssl_motion.paths import config_root
 
     path = config_root() / "pretrain" / f"{method}_{kind}.yaml"
     if path.is_file():
         return path
     plugins.load(plugins.METHODS, method)
-    raise UsageError(f"method {method!r} ships no config {path.name}: give a CONFIG")
+    return path.with_name(f"_default_{kind}.yaml")
+
+
+def _say_if_generic(method: str, data: tuple[str, ...]) -> None:
+    """Say on standard error that a method has no config of its own, and what was taken instead."""
+    path = _default_config(method, "videos" if data else "puppets")
+    if path.name.startswith("_"):
+        wanted = path.name.replace("_default", method)
+        click.echo(
+            f"{method} ships no {wanted}: its own default settings are used with {path}. --dry-run prints the whole; "
+            "--set KEY=VALUE changes it.",
+            err=True,
+        )
 
 
 def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:

@@ -12,7 +12,7 @@ from ssl_motion_methods.cmp import CMPConfig
 from ssl_motion_methods.cmp.guidance import GuidanceConfig, grid_points
 
 FOLDER = config_root() / "pretrain"
-ALL = sorted(FOLDER.glob("*.yaml"))
+ALL = sorted(FOLDER.glob("[!_]*.yaml"))
 
 
 class Row(NamedTuple):

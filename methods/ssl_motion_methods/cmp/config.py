@@ -8,11 +8,10 @@ from ssl_motion.spec import Strict
 from ssl_motion_methods.cmp.guidance import GuidanceConfig
 
 
-class CMPConfig(Strict):
-    """Settings of conditional motion propagation.
+class CMPNetworkConfig(Strict):
+    """Settings of everything but the guidance: what network, what classes, what start.
 
     Attributes:
-        guidance: how the sparse guidance is sampled from a flow.
         bins: classes per axis, odd, so that zero motion is the centre of one (authors: 99; the paper gives no number).
         boundary: flow beyond +-boundary pixels counts as the outermost class (authors: 50).
         guidance_channels: 4 (u, v, mask, mask) as in the authors' code and weights, or 3 (u, v, mask) as in the paper.
@@ -26,7 +25,6 @@ class CMPConfig(Strict):
             leaves the trunk as it was handed in; "default" does too, and gives the rest torch's own initialisation.
     """
 
-    guidance: GuidanceConfig = GuidanceConfig()
     bins: Annotated[int, Field(ge=3)] = 99
     boundary: Annotated[float, Field(gt=0.01)] = 50.0
     guidance_channels: Literal[3, 4] = 4
@@ -50,3 +48,13 @@ class CMPConfig(Strict):
         if list(strides) != sorted(set(strides)):
             raise ValueError("must be ascending and without repeats, such as [1, 2, 4]")
         return strides
+
+
+class CMPConfig(CMPNetworkConfig):
+    """Settings of conditional motion propagation: those of `CMPNetworkConfig`, and the guidance.
+
+    Attributes:
+        guidance: how the sparse guidance is sampled from a flow.
+    """
+
+    guidance: GuidanceConfig = GuidanceConfig()

@@ -1,7 +1,7 @@
 """Conditional motion propagation as a pretraining method (Zhan, Pan, Liu, Lin, Loy: CVPR 2019)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ssl_motion.data.sample import FlowSample, UInt8Array
 from ssl_motion.protocols import Backbone, PretrainMethod
 from ssl_motion_methods.cmp.bins import FlowBins
-from ssl_motion_methods.cmp.config import CMPConfig
+from ssl_motion_methods.cmp.config import CMPConfig, CMPNetworkConfig
 from ssl_motion_methods.cmp.guidance import sample_guidance
 from ssl_motion_methods.cmp.initialise import initialise_as_authors
 from ssl_motion_methods.cmp.loss import flow_cross_entropy
@@ -35,7 +35,7 @@ class CMP(PretrainMethod):
         UsageError: The trunk lacks the stages that the skip decoder needs.
     """
 
-    Config = CMPConfig
+    Config: ClassVar[type[CMPNetworkConfig]] = CMPConfig
     recipe_version = 1
     citation = (
         "Xiaohang Zhan, Xingang Pan, Ziwei Liu, Dahua Lin, Chen Change Loy: Self-Supervised Learning via Conditional "
@@ -68,12 +68,13 @@ class CMP(PretrainMethod):
         guidance = np.empty((channels, *mask_HW.shape), np.float32)
         guidance[:2] = np.moveaxis(sparse_HW2, -1, 0) * mask_HW
         guidance[2:] = mask_HW
-        flow = np.ascontiguousarray(np.moveaxis(sample.flow, -1, 0))
-        return {
-            "guidance": torch.from_numpy(guidance),
-            "flow": torch.from_numpy(flow),
-            "valid": torch.from_numpy(sample.valid[None].copy()),
-        }
+        return {"guidance": torch.from_numpy(guidance), **self.flow_targets(sample)}
+
+    @staticmethod
+    def flow_targets(sample: FlowSample) -> dict[str, Tensor]:
+        """Make the part of the targets that guidance has no share in: "flow" and "valid" (see `targets`)."""
+        flow = np.moveaxis(sample.flow, -1, 0).copy()
+        return {"flow": torch.from_numpy(flow), "valid": torch.from_numpy(sample.valid[None].copy())}
 
     @classmethod
     def describe_sample(cls, config: BaseModel, sample: FlowSample, rng: np.random.Generator) -> dict[str, float]:
@@ -84,9 +85,13 @@ class CMP(PretrainMethod):
         moving = int((np.hypot(given[:, 0], given[:, 1]) > 0.5).sum())
         return {"guidance points": float(len(given)), "guidance points moving more than 0.5 px": float(moving)}
 
+    def guidance(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return what the network is told of a batch's motion: [B, 4 (or 3), H, W], as in `targets`."""
+        return batch["guidance"]
+
     def logits(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Compute logits [B, 2 bins, h, w] of a batch, at the decoder's resolution."""
-        logits: Tensor = self.head(self.backbone(batch["image"]), batch["guidance"])
+        logits: Tensor = self.head(self.backbone(batch["image"]), self.guidance(batch))
         return logits
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -110,7 +115,7 @@ class CMP(PretrainMethod):
         """Draw image with guidance, predicted flow and true flow side by side, in one colour scale each panel."""
         with torch.no_grad():
             predicted = self.predict(batch).cpu().numpy()
-        guidance, true, valid = (batch[key].cpu().numpy() for key in ("guidance", "flow", "valid"))
+        guidance, true, valid = (each.cpu().numpy() for each in (self.guidance(batch), batch["flow"], batch["valid"]))
         return [
             draw_panel(image, guidance[i, :2], guidance[i, 2] > 0, predicted[i], true[i], valid[i, 0])
             for i, image in enumerate(images)

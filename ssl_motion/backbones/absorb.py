@@ -2,7 +2,7 @@
 
 In evaluation batch norm is a fixed affine map of each channel, y = s (x - mean) + b with s = scale / sqrt(var + eps).
 After a convolution x = w * image + c that is a convolution again, with weights s w and biases s (c - mean) + b.
-Mahendran, Thewlis and Vedaldi (ACCV 2018, section 4) hand their AlexNet over in this form.
+Mahendran, Thewlis and Vedaldi (ACCV 2018) hand their AlexNet over in this form.
 """
 
 import torch

@@ -1,5 +1,6 @@
 """What a pretraining spec amounts to, worked out without training or rendering anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ import torch
 from ssl_motion import plugins, puppets
 from ssl_motion.backbones import build_backbone
 from ssl_motion.data.controls import check_control, control_label
+from ssl_motion.data.layers import LayerSet, layer_fingerprint, layer_index_path
+from ssl_motion.data.shard_pairs import ShardPairs
 from ssl_motion.data.shards import ShardSet
 from ssl_motion.engine.environment import launched_processes, resolve_device
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import digest, run_identity
+from ssl_motion.prepare.layers import default_layer
+from ssl_motion.prepare.makers import LAYER_MAKERS
 from ssl_motion.protocols import PretrainMethod
 from ssl_motion.spec import DataSpec, PretrainSpec, RuntimeSpec
 from ssl_motion.spec_text import parse_spec
@@ -26,7 +31,7 @@ class DataFacts:
     Attributes:
         name: for people and records.
         fingerprint: of everything stored that can move the result.
-        pairs: training pairs that are used.
+        pairs: training pairs that are used; of a built-in world with layers yet to be made, at most so many.
         flow_supervision: what the flow was learned from.
     """
 
@@ -45,12 +50,14 @@ class PretrainPlan:
         method: the method's class.
         data: facts on the data.
         folder: where the run is, or will be.
+        layers: names of the layers that the method reads.
     """
 
     spec: PretrainSpec
     method: type[PretrainMethod]
     data: DataFacts
     folder: RunFolder
+    layers: tuple[str, ...] = ()
 
     @property
     def images_seen(self) -> int:
@@ -66,16 +73,23 @@ class PretrainPlan:
         return self.spec.model_dump(mode="json")
 
 
-def data_facts(spec: DataSpec) -> DataFacts:
+def data_facts(spec: DataSpec, layers: Sequence[str] = ()) -> DataFacts:
     """Describe the data of a spec, without rendering the built-in world.
 
+    Args:
+        spec: the data.
+        layers: names of layers that the method reads; part of the fingerprint. The built-in world's are made with
+            their makers' defaults when they are needed.
+
     Raises:
-        UsageError: A shard folder is missing or unfinished.
+        UsageError: A shard folder is missing or unfinished, or lacks a layer, or its layers keep no training pair.
         DataError: A shard index is damaged.
     """
+    layer_fingerprints: list[str] = []
     if spec.puppets is not None:
         name, pairs, supervision = f"puppets-{spec.puppets.world}", spec.puppets.pairs, "exact flow"
         fingerprint = puppets.fingerprint(spec.puppets, ("pairs", "val_pairs"))
+        layer_fingerprints = [layer_fingerprint(fingerprint, default_layer(layer)) for layer in layers]
     else:
         sets = [ShardSet(Path(folder)) for folder in spec.shards]
         name = "+".join(str(each.info["name"]) for each in sets)
@@ -84,7 +98,21 @@ def data_facts(spec: DataSpec) -> DataFacts:
         fingerprint = sets[0].fingerprint if len(sets) == 1 else digest([each.fingerprint for each in sets])
         if not pairs:
             raise UsageError(f"no training pairs in {', '.join(spec.shards)}")
+        if layers:
+            layer_fingerprints = [_finished_layer(data, layer).fingerprint for data in sets for layer in layers]
+            pairs = len(ShardPairs(spec.shards, "train", layers=layers))
+    if layers:
+        fingerprint = digest([fingerprint, layer_fingerprints])
     return DataFacts(name, fingerprint, min(pairs, spec.max_pairs or pairs), supervision)
+
+
+def _finished_layer(data: ShardSet, name: str) -> LayerSet:
+    """Open a layer of a shard folder; where it is not there, say how to get it."""
+    if not layer_index_path(data.folder, name).is_file():
+        maker = LAYER_MAKERS.get(name)
+        how = maker.advice.format(folder=data.folder) if maker else "nothing here makes it"
+        raise UsageError(f"the method reads the layer {name!r}, which {data.folder} does not have; {how}")
+    return LayerSet(data, name)
 
 
 def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
@@ -101,7 +129,8 @@ def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
     with torch.device("meta"):
         build_backbone(spec.backbone)  # for its errors; costs no memory
     resolved = spec.model_copy(update={"method_config": config.model_dump(mode="json")})
-    data = data_facts(spec.data)
+    layers = tuple(method.layers(config))
+    data = data_facts(spec.data, layers)
     content = resolved.model_dump(mode="json")
     # The fingerprint says what the data are, not a path.
     for key in ("shards", "puppets"):
@@ -112,7 +141,7 @@ def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
     identity = run_identity(content, recipe_version=method.recipe_version, data_fingerprint=data.fingerprint)
     control = control_label(spec.data.control)
     label = "-".join(part for part in (spec.method, control, data.name, spec.backbone.arch, f"s{spec.seed}") if part)
-    return PretrainPlan(resolved, method, data, store.folder("pretrain", label, identity))
+    return PretrainPlan(resolved, method, data, store.folder("pretrain", label, identity), layers)
 
 
 def check_runnable(spec: PretrainSpec, runtime: RuntimeSpec) -> None:

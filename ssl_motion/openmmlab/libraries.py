@@ -5,6 +5,7 @@ import warnings
 
 from ssl_motion.doctor import REQUIRED, check_openmmlab
 from ssl_motion.errors import UsageError
+from ssl_motion.openmmlab import training_accuracy
 from ssl_motion.openmmlab.operators import install_operators
 
 _MODULE = {"mmengine": "mmengine", "mmsegmentation": "mmseg", "mmdet": "mmdet"}
@@ -23,6 +24,7 @@ def use_mmseg() -> None:
     importlib.import_module("ssl_motion.openmmlab.linear")
     importlib.import_module("ssl_motion.openmmlab.metric")
     importlib.import_module("ssl_motion.openmmlab.schedule")
+    training_accuracy.install()
 
 
 def use_mmdet() -> None:

@@ -2,7 +2,8 @@
 
 Iteratively re-weighted least squares with Geman-McClure weights w = 1 / (1 + r²/s²)² (r: residual in pixels; s: scale,
 the spread of r on a band along the border). Before anything is known, the border counts for background: pixels of the
-band start with weight 1 and others with 0.25. The models:
+band start with weight 1 and others with 0.25. Further starts are the weights at which simpler models settle; the fit
+that explains most is taken. The models:
 
 - "translate": 2 parameters, a pan far away;
 - "affine": 6, which adds zoom, roll and shear;
@@ -12,7 +13,7 @@ band start with weight 1 and others with 0.25. The models:
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,14 @@ _ROUNDS = 20
 _SETTLED = 1e-3  # px; no sample's prediction moved further in the last round
 _NORMAL = 1.4826  # median absolute deviation -> standard deviation of a normal variable
 _RIDGE = 1e-9  # of the mean square of the basis; decides where the pixels cannot (a single valid column, say)
-_LEAST_PER_TERM = 4  # valid samples per unknown, below which nothing is fitted
+_LEAST_PER_TERM = 4  # valid samples per unknown of a component, below which nothing is fitted
+_TERMS = {"translate": 1, "affine": 3, "homography": 4, "quadratic": 6}  # unknowns per component
+_STARTS: dict[BackgroundModel, tuple[BackgroundModel, ...]] = {
+    "translate": (),
+    "affine": ("translate",),
+    "homography": ("translate", "affine"),
+    "quadratic": ("translate", "affine"),
+}
 
 _Float64Array = npt.NDArray[np.float64]
 
@@ -81,8 +89,7 @@ def fit_background(
     rows, columns = _grid(height, width)
     chosen = valid_HW[rows, columns]
     rows, columns = rows[chosen], columns[chosen]
-    unknowns = {"translate": 1, "affine": 3, "homography": 4, "quadratic": 6}[model]  # per component
-    if rows.size < _LEAST_PER_TERM * unknowns:
+    if rows.size < _LEAST_PER_TERM * _TERMS[model]:
         return BackgroundFit(np.zeros((height, width, 2), np.float32), 0.0, SCALE_FLOOR)
 
     # Coordinates of about -1 to 1 keep the normal equations well conditioned; flow is in the same unit meanwhile.
@@ -90,12 +97,11 @@ def fit_background(
     x, y = (columns - 0.5 * (width - 1)) / unit, (rows - 0.5 * (height - 1)) / unit
     target = flow_HW2[rows, columns].astype(np.float64) / unit
     band = _on_band(rows, columns, height, width)
-    solve = _Homography(x, y) if model == "homography" else _Polynomial(x, y, unknowns)
-    scale = _fit(solve, target, band, unit)
+    motion, scale = _fit(model, x, y, target, band, unit)
 
     all_x = (np.arange(width) - 0.5 * (width - 1)) / unit
     all_y = (np.arange(height) - 0.5 * (height - 1)) / unit
-    whole = np.asarray(unit * solve.predict(*np.meshgrid(all_x, all_y)), np.float32)
+    whole = np.asarray(unit * motion.predict(*np.meshgrid(all_x, all_y)), np.float32)
     residual = np.hypot(*np.moveaxis(whole - flow_HW2, -1, 0))[valid_HW]
     return BackgroundFit(whole, float((residual < INLIER_SCALES * scale).mean()), scale)
 
@@ -116,26 +122,62 @@ def _on_band(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], height
     return band if 4 * band.sum() >= rows.size * BORDER_BAND else np.ones_like(band)
 
 
-def _fit(solve: "_Polynomial | _Homography", target: _Float64Array, band: BoolArray, unit: float) -> float:
-    """Run the rounds; leaves the parameters in `solve` and returns the scale in pixels."""
-    weights = np.where(band, 1.0, _INSIDE_WEIGHT)
+def _fit(
+    model: BackgroundModel, x: _Float64Array, y: _Float64Array, target: _Float64Array, band: BoolArray, unit: float
+) -> tuple["_Motion", float]:
+    """Fit from several starts: the border prior, and what simpler models leave as background.
+
+    An object that reaches far into the band can draw a rich model to itself from the first; a stiff one it cannot.
+    """
+    prior = np.where(band, 1.0, _INSIDE_WEIGHT)
+    starts = [prior]
+    for simpler in _STARTS[model]:
+        _, residual, scale = _rounds(_motion(simpler, x, y), target, band, unit, prior)
+        starts.append(_trust(residual, scale))
+    fits = [_rounds(_motion(model, x, y), target, band, unit, start) for start in starts]
+    least = min(scale for _, _, scale in fits)
+    # The one that explains most by the sharpest scale found (Geman-McClure's loss).
+    motion, _, scale = min(fits, key=lambda fit: float(prior @ (1 - np.sqrt(_trust(fit[1], least)))))
+    return motion, scale
+
+
+def _rounds(
+    motion: "_Motion", target: _Float64Array, band: BoolArray, unit: float, weights: _Float64Array
+) -> tuple["_Motion", _Float64Array, float]:
+    """Re-weight until it settles; returns the motion, the samples' residuals and the scale, both in pixels."""
     before = np.zeros_like(target)
-    scale = SCALE_FLOOR
     for _ in range(_ROUNDS):
-        fitted = solve.update(weights, target)
+        fitted = motion.update(weights, target)
         residual: _Float64Array = unit * np.hypot(*(fitted - target).T)
         scale = max(_NORMAL * float(np.median(residual[band])), SCALE_FLOOR)
         if unit * np.abs(fitted - before).max() < _SETTLED:
             break
         before = fitted
-        weights = np.asarray((1 + (residual / scale) ** 2) ** -2, np.float64)
-    return scale
+        weights = _trust(residual, scale)
+    return motion, residual, scale
+
+
+def _trust(residual: _Float64Array, scale: float) -> _Float64Array:
+    return np.asarray((1 + (residual / scale) ** 2) ** -2, np.float64)
 
 
 def _solved(normal: _Float64Array, right: _Float64Array) -> _Float64Array:
     ridge = _RIDGE * max(float(np.trace(normal)) / len(normal), 1e-12)
-    solution: _Float64Array = np.linalg.solve(normal + ridge * np.eye(len(normal)), right)
-    return solution
+    return np.asarray(np.linalg.solve(normal + ridge * np.eye(len(normal)), right), np.float64)
+
+
+class _Motion(Protocol):
+    """A model with its parameters; coordinates and flow in the unit of `fit_background`."""
+
+    def update(self, weights: _Float64Array, target: _Float64Array) -> _Float64Array:
+        """Solve the weighted least squares for flow [N, 2] at the samples; returns the fitted flow there."""
+
+    def predict(self, x: _Float64Array, y: _Float64Array) -> _Float64Array:
+        """Flow [..., 2] at any coordinates."""
+
+
+def _motion(model: BackgroundModel, x: _Float64Array, y: _Float64Array) -> _Motion:
+    return _Homography(x, y) if model == "homography" else _Polynomial(x, y, _TERMS[model])
 
 
 class _Polynomial:

@@ -24,16 +24,19 @@ def list_plugins(group: str, describe: Callable[[Any], Row]) -> list[Row]:
     Args:
         group: such as `plugins.METHODS`.
         describe: what to say about the class of one that imports.
+
+    Returns:
+        One row each, with "imports": whether it can be used, and "error": why not.
     """
     rows = []
     for plugin in plugins.available(group):
         row: Row = {"name": plugin.name, "distribution": plugin.distribution, "target": plugin.target}
         try:
-            row |= {**describe(plugins.load(group, plugin.name)), "error": None}
+            row |= {"imports": True, **describe(plugins.load(group, plugin.name)), "error": None}
         except UsageError as error:
-            row["error"] = str(error)
+            row |= {"imports": False, "error": str(error)}
         except Exception as error:  # the plugin's own code: whatever it raises must not hide the others
-            row["error"] = f"{type(error).__name__}: {error}"
+            row |= {"imports": False, "error": f"{plugin.target}: {type(error).__name__}: {error}"}
         rows.append(row)
     return rows
 
@@ -43,9 +46,9 @@ def list_methods() -> list[Row]:
     return list_plugins(
         plugins.METHODS,
         lambda method: {
-            "paper": method.citation,
-            "recipe_version": method.recipe_version,
-            "trunks": method.trunks,
+            "paper": str(method.citation),
+            "recipe_version": int(method.recipe_version),
+            "trunks": str(method.trunks),
         },
     )
 
@@ -99,21 +102,22 @@ def _header(file: Path) -> str:
 
 
 def list_runs(root: Path) -> list[Row]:
-    """Runs below a folder: kind, name, identity, state, and the figures of finished ones."""
+    """Runs below a folder: kind, name, identity, state, and the figures of finished ones.
+
+    A run whose `done.json` cannot be read has the state "damaged", and says why in "error".
+    """
     store = Store(root)
     kinds: tuple[Kind, ...] = ("pretrain", "transfer")
-    return [
-        {
-            "kind": kind,
-            "name": run.path.name,
-            "identity": run.identity,
-            "state": state(run),
-            "figures": _figures(run),
-            "path": str(run.path),
-        }
-        for kind in kinds
-        for run in store.runs(kind)
-    ]
+    rows = []
+    for kind in kinds:
+        for run in store.runs(kind):
+            row: Row = {"kind": kind, "name": run.path.name, "identity": run.identity, "path": str(run.path)}
+            try:
+                row |= {"state": state(run), "figures": _figures(run), "error": None}
+            except DataError as error:
+                row |= {"state": "damaged", "figures": {}, "error": str(error)}
+            rows.append(row)
+    return rows
 
 
 def state(run: RunFolder) -> str:

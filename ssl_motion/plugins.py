@@ -40,18 +40,10 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def _points(group: str) -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=group):
-        other = found.get(point.name)
-        if other is not None and other.value != point.value:
-            raise UsageError(
-                f"two installed packages announce a {_KIND[group]} named {point.name!r}: "
-                f"{_distribution(other)} ({other.value}) and {_distribution(point)} ({point.value}). "
-                "Uninstall one of them."
-            )
-        found[point.name] = point
-    return found
+def _points(group: str) -> list[EntryPoint]:
+    """Announced entry points by name; the same one found twice (such as by two entries of the path) counts once."""
+    found = {(point.name, point.value): point for point in entry_points(group=group)}
+    return [found[key] for key in sorted(found)]
 
 
 def _distribution(point: EntryPoint) -> str:
@@ -60,26 +52,32 @@ def _distribution(point: EntryPoint) -> str:
 
 def available(group: str) -> list[Plugin]:
     """List the announced plugins of a group, by name, without importing any."""
-    return [Plugin(name, _distribution(point), point.value) for name, point in sorted(_points(group).items())]
+    return [Plugin(point.name, _distribution(point), point.value) for point in _points(group)]
 
 
 def load(group: str, name: str) -> Any:
     """Import and return the class announced under `name`.
 
     Raises:
-        UsageError: No such plugin (the nearest name is given), or it does not import (the reason is given).
+        UsageError: No such plugin (the nearest name is given), two packages announce it, or it does not import (the
+            reason is given).
     """
-    points = _points(group)
-    if name not in points:
-        known = sorted(points)
+    points = [point for point in _points(group) if point.name == name]
+    if not points:
+        known = sorted({point.name for point in _points(group)})
         raise UsageError(
             f"unknown {_KIND[group]} {name!r}.{did_you_mean(name, known)} Installed: {', '.join(known) or 'none'}. "
             f"`ssl-bench list` shows them all."
         )
-    point = points[name]
+    if len(points) > 1:
+        sources = " and ".join(f"{_distribution(point)} ({point.value})" for point in points)
+        raise UsageError(
+            f"two installed packages announce a {_KIND[group]} named {name!r}: {sources}. Uninstall one of them."
+        )
+    (point,) = points
     try:
         return point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that exits when it is imported must not end the program
         raise UsageError(
             f"{_KIND[group]} {name!r} of package {_distribution(point)} does not import ({point.value}): "
             f"{type(error).__name__}: {error}"

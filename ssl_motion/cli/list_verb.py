@@ -1,9 +1,12 @@
 """`ssl-bench list`: what is installed, shipped and has been run."""
 
+import shutil
+import textwrap
 from typing import Any
 
 import click
 
+WIDEST = 120
 KINDS = ("methods", "benchmarks", "backbones", "configs", "estimators", "runs")
 
 
@@ -41,29 +44,47 @@ def _rows(kind: str, runs_folder: str | None) -> list[dict[str, Any]]:
 
 
 def _print(kind: str, rows: list[dict[str, Any]], indent: str) -> None:
+    """Print rows: the name, beside it (below it, where names are long) what there is to say, wrapped to the screen."""
     if not rows:
         click.echo(indent + ("none yet; `ssl-bench run quickstart` makes some" if kind == "runs" else "none"))
         return
-    width = max(len(row["name"]) for row in rows)
+    columns = min(shutil.get_terminal_size().columns, WIDEST)
+    longest = max(len(row["name"]) for row in rows)
+    beside = longest <= columns // 3
+    margin = indent + " " * (longest + 2 if beside else 4)
     for row in rows:
-        click.echo(f"{indent}{row['name']:{width}}  {_describe(kind, row)}".rstrip())
+        lines = [line for text in _describe(kind, row) for line in _wrapped(text, columns - len(margin))]
+        if beside:
+            click.echo(f"{indent}{row['name']:{longest}}  {lines.pop(0) if lines else ''}".rstrip())
+        else:
+            click.echo(indent + row["name"])
+        for line in lines:
+            click.echo(margin + line)
         if row.get("error"):
-            click.secho(f"{indent}{'':{width}}  broken: {row['error']}", fg="red")
-        for name, line in (row.get("presets") or {}).items():
-            click.echo(f"{indent}{'':{width}}    {name}: {line}")
+            text = row["error"] if kind == "runs" else f"broken: {row['error']}"
+            for line in _wrapped(text, columns - len(margin)):
+                click.secho(margin + line, fg="red")
 
 
-def _describe(kind: str, row: dict[str, Any]) -> str:
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines; paths and names are never broken, so that they can be copied."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False, subsequent_indent="  ")
+
+
+def _describe(kind: str, row: dict[str, Any]) -> list[str]:
+    """What there is to say of one row, a text each line."""
     if kind == "runs":
         figures = ", ".join(f"{name} {value:.4g}" for name, value in list(row["figures"].items())[:4])
-        return f"{row['kind']:8}  {row['state']:11}  {figures}"
+        return [f"{row['kind']}, {row['state']}" + (f": {figures}" if figures else "")]
     if kind == "configs":
-        return f"{row['kind']:8}  {row['description']}"
+        return [f"{row['kind']}: {row['description']}"]
     if kind == "backbones":
-        return str(row["description"])
-    parts = [row.get("paper") or ", ".join(row.get("metrics", [])) or _supervision(row), f"[{row['distribution']}]"]
-    return "  ".join(part for part in parts if part)
-
-
-def _supervision(row: dict[str, Any]) -> str:
-    return f"learned from: {row['supervision']}" if "supervision" in row else ""
+        return [str(row["description"])]
+    source = f"[{row['distribution']}]"
+    if not row["imports"]:
+        return [f"{source}  does not import"]
+    if kind == "methods":
+        return [f"{source}  imports; trunks: {row['trunks']}", row["paper"]]
+    if kind == "benchmarks":
+        return [f"{', '.join(row['metrics'])}  {source}", *(f"{name}: {line}" for name, line in row["presets"].items())]
+    return [f"learned from: {row['supervision']}  {source}"]

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from importlib.metadata import EntryPoint
 
 import pytest
 from click.testing import CliRunner
@@ -68,25 +69,55 @@ def test_runs_are_listed_with_their_state_and_figures(runs):
     assert json.loads(_invoke("list", "runs", "--runs", runs, "--json").output)[1]["identity"] == IDENTITIES[0]
 
 
-def test_a_broken_plugin_is_shown_with_its_error(monkeypatch):
-    real = plugins._points
+def _announce(monkeypatch, **points):
+    """Add entry points of methods to those that are installed: name="module:Class"."""
+    real = plugins.entry_points
 
-    def broken(group):
-        points = real(group)
-        if group == plugins.METHODS:
-            from importlib.metadata import EntryPoint
+    def entry_points(group):
+        added = [EntryPoint(name, value, group) for name, value in points.items() if group == plugins.METHODS]
+        return [*real(group=group), *added]
 
-            points["shaky"] = EntryPoint("shaky", "no_such_module_of_mine:Method", group)
-        return points
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
 
-    monkeypatch.setattr(plugins, "_points", broken)
-    rows = {row["name"]: row for row in listing.list_methods()}
-    assert "no_such_module_of_mine" in rows["shaky"]["error"]
-    assert rows["cmp"]["error"] is None
-    assert "CVPR 2019" in rows["cmp"]["paper"]
-    text = _invoke("list", "methods").output
-    assert "broken: method 'shaky'" in text
-    assert "Conditional Motion Propagation" in text
+
+def test_methods_are_listed_with_paper_trunks_and_whether_they_import(monkeypatch, tmp_path):
+    (tmp_path / "leaves_at_import.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _announce(
+        monkeypatch,
+        shaky="no_such_module_of_mine:Method",
+        leaving="leaves_at_import:Method",
+        wrong="collections:OrderedDict",
+        cmp="collections:Counter",
+    )
+    rows = json.loads(_invoke("list", "methods", "--json").output)
+    by_target = {row["target"]: row for row in rows}
+    assert (
+        "ModuleNotFoundError: No module named 'no_such_module_of_mine'"
+        in by_target["no_such_module_of_mine:Method"]["error"]
+    )
+    assert "SystemExit: 3" in by_target["leaves_at_import:Method"]["error"]
+    assert "has no attribute 'citation'" in by_target["collections:OrderedDict"]["error"]
+    both = [row for row in rows if row["name"] == "cmp"]  # which of the two would run is not to be guessed
+    assert len(both) == 2
+    assert all("two installed packages" in row["error"] for row in both)
+    assert not any(row["imports"] for row in [*both, by_target["collections:OrderedDict"]])
+    walker = next(row for row in rows if row["name"] == "walker")
+    assert (walker["imports"], walker["error"], walker["distribution"]) == (True, None, "ssl-motion")
+    assert "ICCV 2015" in walker["paper"]
+    assert walker["trunks"]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_lists_fit_the_screen(monkeypatch, columns, runs):
+    _announce(monkeypatch, shaky="no_such_module_of_mine:Method")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = _invoke("list", "--runs", runs).output
+    assert max(map(len, text.splitlines())) <= columns
+    joined = " ".join(text.split())
+    assert "Self-Supervised Learning via Conditional Motion Propagation. CVPR 2019." in joined
+    assert "broken: method 'shaky' of package unknown does not import (no_such_module_of_mine:Method)" in joined
+    assert "cmp-aaaabbbbccccdddd pretrain, interrupted" in joined
 
 
 def test_backbones_configs_and_estimators_are_listed():
@@ -129,8 +160,14 @@ def test_damaged_runs_are_named(runs):
     with pytest.raises(DataError, match="not a result record"):
         listing.show_run(runs, "0123")
     (folder / "done.json").write_text("{")
-    with pytest.raises(DataError, match=r"done\.json"):
-        listing.list_runs(runs)
+    rows = {row["identity"]: row for row in listing.list_runs(runs)}
+    assert rows[IDENTITIES[0]]["state"] == "damaged"
+    assert "done.json" in rows[IDENTITIES[0]]["error"]
+    assert (rows[IDENTITIES[1]]["state"], rows[IDENTITIES[1]]["error"]) == ("finished", None)  # the others are there
+    text = " ".join(_invoke("list", "runs", "--runs", runs).output.split())
+    assert "transfer, damaged" in text
+    assert "done.json is damaged" in text
+    assert "44.21" in text
     (folder / "spec.yaml").write_text("a: [")
     with pytest.raises(DataError, match=r"spec\.yaml"):
         listing.show_run(runs, "0123")

@@ -35,6 +35,16 @@ def test_two_packages_under_one_name_are_refused(announce):
     announce(("same", "collections:OrderedDict"), ("same", "collections:Counter"))
     with pytest.raises(UsageError, match="two installed packages announce a method named 'same'"):
         plugins.load(plugins.METHODS, "same")
+    assert [plugin.target for plugin in plugins.available(plugins.METHODS)] == [
+        "collections:Counter",
+        "collections:OrderedDict",
+    ]
+
+
+def test_one_package_found_twice_on_the_path_is_one_plugin(announce):
+    announce(("same", "collections:OrderedDict"), ("same", "collections:OrderedDict"))
+    assert len(plugins.available(plugins.METHODS)) == 1
+    plugins.load(plugins.METHODS, "same")
 
 
 @pytest.mark.parametrize("target", ["no_such_module_anywhere:X", "collections:NoSuchClass"])

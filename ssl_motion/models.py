@@ -104,5 +104,7 @@ def load_model(folder: Path) -> PretrainMethod:
     method: type[PretrainMethod] = load(METHODS, card.method)
     config = parse_spec(method.Config, card.method_config, f"{folder / CARD}: method_config")
     model = method(config, build_backbone(card.backbone))
-    load_strict(model, tensors, what=str(folder / TENSORS))
+    # Buffers of the method itself, such as a codebook, are made from its settings: those a model rightly starts with.
+    computed = [name for name, _ in model.named_buffers() if not name.startswith("backbone.")]
+    load_strict(model, tensors, what=str(folder / TENSORS), computed=computed)
     return model.eval()

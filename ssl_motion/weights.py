@@ -7,7 +7,7 @@ checksum, the run that made them). Foreign files go through
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -143,7 +143,7 @@ def read_weights(folder: Path) -> tuple[WeightsCard, dict[str, Tensor]]:
         raise DataError(f"{path}: not a safetensors file: {error}") from error
 
 
-def load_strict(target: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
+def load_strict(target: nn.Module, tensors: Mapping[str, Tensor], *, what: str, computed: Collection[str] = ()) -> None:
     """Load `tensors` into `target` and prove that all of it, the stem included, now holds them.
 
     Four conditions, for every tensor of `target` but BN's batch counters:
@@ -151,10 +151,11 @@ def load_strict(target: nn.Module, tensors: Mapping[str, Tensor], *, what: str) 
     1. `tensors` has one of that name and shape, and no name that `target` does not know
        (a ResNet-34 holds every tensor of a ResNet-18, so names and shapes of the target alone are not enough);
     2. it is finite;
-    3. its value differs from what `target` held before. Exempt are tensors of at most one dimension
-       that are constant in both (BN scales of 1, biases and running means of 0): a trained network may well hold
-       the constants that a fresh one starts with. A weight of more dimensions, and any vector whose entries
-       differ, is drawn at random at the start, so an equal value means that nothing was learned;
+    3. its value differs from what `target` held before. Exempt are tensors of at most one dimension (of more than one
+       entry) that are constant in both (BN scales of 1, biases and running means of 0): a trained network may well
+       hold the constants that a fresh one starts with. A weight of more dimensions, and any vector whose entries
+       differ, is drawn at random at the start, so an equal value means that nothing was learned. Exempt are
+       those of `computed` too;
     4. after loading, `target` really holds it.
 
     `target` is left as it was when a condition fails.
@@ -163,6 +164,7 @@ def load_strict(target: nn.Module, tensors: Mapping[str, Tensor], *, what: str) 
         target: the freshly made backbone.
         tensors: name -> value, under the names of `target`.
         what: the origin of the tensors, for messages.
+        computed: names of tensors that are no weights, but computed from settings when `target` is made.
 
     Raises:
         UsageError: The first tensor that fails, by name, and how.
@@ -173,7 +175,12 @@ def load_strict(target: nn.Module, tensors: Mapping[str, Tensor], *, what: str) 
     }
     given = {name: tensor for name, tensor in tensors.items() if not name.endswith(_IGNORED)}
     for name, old in before.items():
-        _check(name, old, given.get(name), what, len(before), len(before.keys() & given.keys()))
+        new = given.get(name)
+        _check(name, old, new, what, len(before), len(before.keys() & given.keys()))
+        if name not in computed and new is not None and torch.equal(new.to(old), old) and not _may_stay(new):
+            raise UsageError(
+                f"{what}: {name} equals the backbone's initial random value: it was never trained, or was never saved"
+            )
     for name in given:
         if name not in before:
             raise UsageError(
@@ -202,14 +209,12 @@ def _check(name: str, old: Tensor, new: Tensor | None, what: str, total: int, ma
         )
     if not torch.isfinite(new).all():
         raise UsageError(f"{what}: {name} holds NaN or infinity; the training that made it has diverged")
-    if torch.equal(new.to(old), old) and (new.ndim > 1 or not _is_constant(new)):
-        raise UsageError(
-            f"{what}: {name} equals the backbone's initial random value: it was never trained, or was never saved"
-        )
 
 
-def _is_constant(tensor: Tensor) -> bool:
-    return tensor.numel() == 0 or bool((tensor == tensor.flatten()[0]).all())
+def _may_stay(tensor: Tensor) -> bool:
+    """Whether a tensor is a constant that a trained network may hold as well as a fresh one."""
+    is_vector = sum(side > 1 for side in tensor.shape) <= 1
+    return is_vector and (tensor.numel() == 0 or bool((tensor == tensor.flatten()[0]).all()))
 
 
 def _triple(values: Iterable[float]) -> tuple[float, float, float]:

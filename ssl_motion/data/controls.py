@@ -3,7 +3,8 @@
 - "shuffled_flow": every flow goes with the image of another pair. Colours, textures and the statistics of motion are
   as before, but no image says anything about its flow: what is still learned does not come from motion in images.
 - "camera_flow": the flow is replaced by what a camera alone would have caused, as fitted to it
-  (`ssl_motion.flow.background`), known everywhere. No object moves on its own.
+  (`ssl_motion.flow.background`), known everywhere (nowhere, where too little flow is known to fit anything). No
+  object moves on its own.
 - "reversed_flow": the flow is negated. That is the reversal of time to first order: exactly it would be the flow from
   frame t to t - gap (or, of the same two frames, that on the grid of frame t + gap); these differ where motion
   changes.
@@ -22,6 +23,7 @@ from PIL import Image
 
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.errors import UsageError
+from ssl_motion.flow.background import fit_background
 from ssl_motion.seeding import generator
 from ssl_motion.spec import ControlName
 
@@ -124,10 +126,9 @@ class ControlledPairs(Sequence[FlowSample]):
             return with_image_of(sample, self.samples[int(self.partners[number])].checked())
         if self.control == "reversed_flow":
             return replace(sample, flow=-sample.flow)
-        from ssl_motion.flow.background import fit_background
-
-        camera = fit_background(sample.flow, sample.valid).flow
-        return replace(sample, flow=camera, valid=np.ones(sample.size, np.bool_))
+        fit = fit_background(sample.flow, sample.valid)
+        # Where next to nothing was known, nothing was fitted: then nothing is known of the camera either.
+        return replace(sample, flow=fit.flow, valid=np.full(sample.size, fit.inliers > 0))
 
 
 def with_image_of(sample: FlowSample, other: FlowSample) -> FlowSample:

@@ -1,5 +1,7 @@
 """Controls: what is taken away from the pairs, what stays, and which combinations are refused."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -92,6 +94,10 @@ def test_camera_flow_leaves_the_planted_camera_and_no_object() -> None:
     assert sample.checked().valid.all()
     assert np.abs(sample.flow - camera).max() < 0.1
     assert np.array_equal(sample.image, stored.image)
+    unknown = replace(stored, valid=np.zeros_like(valid), flow=np.zeros_like(flow))
+    (sample,) = controlled([unknown], "camera_flow")
+    assert not sample.checked().valid.any()
+    assert not sample.flow.any()
 
 
 def test_without_a_control_the_pairs_are_the_same_object() -> None:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 @click.option("--import-clip", type=click.Choice(["folder", "file"]), help="What is split by [folder].")
 @click.option("--flow-name", metavar="TEXT", help="What measured imported flow, for the records [imported].")
 @click.option("--flow-supervision", metavar="TEXT", help="What that was learned from [unknown].")
+@click.option("--masks", "masks_folder", type=click.Path(), metavar="DIR", help="Make motion masks for a data set.")
+@click.option("--background", metavar="MODEL", help="With --masks: quadratic, homography, affine, translate, ...")
 @click.option("--name", help="The data set's name in records and reports [the folder's].")
 @click.option("--processes", type=click.IntRange(1), help="Worker processes [one per CPU core].")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
@@ -58,8 +60,14 @@ def command(**options: Any) -> None:
     ssl-bench prepare clips/ "more/*.mp4" --out data/mine --gap 3
     ssl-bench prepare --import-list train.txt --import-val-list val.txt --out data/yfcc
     ssl-bench prepare --import-flow sintel/clean sintel/flow --out data/sintel
+    ssl-bench prepare --masks data/mine                  # what moves against the background, for methods that ask
     ssl-bench prepare --stats data/mine
     """
+    if options["masks_folder"]:
+        _masks(options)
+        return
+    if options["background"] is not None:
+        raise click.UsageError("--background belongs to --masks DIR")
     if options["stats_folder"]:
         _statistics(options)
         return
@@ -148,6 +156,15 @@ def _import(options: dict[str, Any]) -> "PrepareResult | None":
     return import_flow(source, spec, Path(options["out"]), processes=_processes(options), name=options["name"])
 
 
+def _masks(options: dict[str, Any]) -> None:
+    from ssl_motion.cli import prepare_masks
+
+    own = {"masks_folder", "background", "overrides", "processes", "dry_run", "as_json", "samples", "import_root"}
+    if misplaced := [name.replace("_", "-") for name, value in options.items() if name not in own and value]:
+        raise click.UsageError(f"--masks works on a finished data set; it does not go with: {', '.join(misplaced)}")
+    prepare_masks.run(options, _processes(options))
+
+
 def _processes(options: dict[str, Any]) -> int:
     from ssl_motion.executors import usable_cores
 
@@ -194,6 +211,9 @@ def _print_result(result: "PrepareResult", as_json: bool) -> None:
     click.echo(f"Look at it: ssl-bench prepare --stats {result.folder}")
 
 
+_COUNTS = ("pairs", "kept", "dropped")
+
+
 def _statistics(options: dict[str, Any]) -> None:
     import json
 
@@ -225,4 +245,9 @@ def _statistics(options: dict[str, Any]) -> None:
         click.echo(
             f"  {summary['method']['name']}: {name}: mean {figure['mean']:.4g}, {figure['min']:g} to {figure['max']:g}"
         )
+    from ssl_motion.cli.prepare_masks import counts
+
+    for name, layer in summary["layers"].items():
+        for line in [layer["problem"]] if "problem" in layer else counts(*(layer[key] for key in _COUNTS)):
+            click.echo(f"  layer {name}: {line}")
     click.echo(f"Drawn to {(out or folder) / 'statistics.png'}")

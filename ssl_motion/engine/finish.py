@@ -29,6 +29,7 @@ def finish(
     plan: PretrainPlan,
     method: PretrainMethod,
     *,
+    pairs: int,
     done: int,
     seconds: float,
     final: Validation,
@@ -42,6 +43,7 @@ def finish(
     Args:
         plan: of the run.
         method: with the weights that are kept.
+        pairs: training pairs that were used; fewer than planned where layers of the built-in world drop some.
         done: iterations that were trained.
         seconds: they took.
         final: validation of the weights that are kept.
@@ -56,7 +58,7 @@ def finish(
     memory = peak_memory_mib(device)
     seen = Pretraining(
         data=plan.data.name,
-        pairs=plan.data.pairs,
+        pairs=pairs,
         flow_supervision=plan.data.flow_supervision,
         images_seen=trained,
         images_seen_by_weights=plan.images_in(kept) if kept != done else None,
@@ -92,7 +94,7 @@ def finish(
         {
             "method": label,
             "backbone": spec.backbone.arch,
-            "data": {"name": plan.data.name, "pairs": plan.data.pairs, "fingerprint": plan.data.fingerprint},
+            "data": {"name": plan.data.name, "pairs": pairs, "fingerprint": plan.data.fingerprint},
             "seed": spec.seed,
             "iterations": done,
             **_early(plan, done, kept, stopping),

@@ -114,6 +114,7 @@ class _Run:
             finish(
                 self.plan,
                 method,
+                pairs=len(train_samples),
                 done=runner.iter,
                 seconds=runner.wall_seconds,
                 final=final,

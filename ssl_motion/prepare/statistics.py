@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ssl_motion.data.layers import LayerSet, finished_layers
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shard_pairs import ShardPairs
 from ssl_motion.data.shards import SPLITS, ShardSet, Split
-from ssl_motion.errors import UsageError
+from ssl_motion.errors import SSLMotionError, UsageError
 from ssl_motion.fileio import write_json
 from ssl_motion.plugins import METHODS, load
 from ssl_motion.progress import Progress
@@ -137,9 +138,18 @@ def measure(
         "share_unknown": unknown / pixels,
         "still_share": {"below_px": STILL_BELOW, "mean": float(np.mean(still)), "median": float(np.median(still))},
         "method": {"name": method, "crop": CROP, "figures": {key: _spread(values) for key, values in arrays.items()}},
+        "layers": {name: _layer(data, name) for name in finished_layers(data)},
         "facts": {key: value for key, value in data.info["extra"].items() if key != "settings"},
     }
     return Statistics(summary, magnitudes, np.array(still), arrays, shown)
+
+
+def _layer(data: ShardSet, name: str) -> dict[str, Any]:
+    """Tell what a layer is and what it keeps, or what is wrong with it."""
+    try:
+        return LayerSet(data, name).summary()
+    except SSLMotionError as error:
+        return {"problem": str(error)}
 
 
 def _samples(folder: Path, planned: dict[Split, int]) -> Iterator[FlowSample]:

@@ -73,10 +73,18 @@ class LocalExecutor:
         folder: where job specs and logs go.
         arguments: options handed to every command, such as ["--runs", "runs"].
         slots: how many jobs run at once.
+        find_finished: looks for a job's finished run, given the run of its parent; such jobs are not started.
     """
 
-    def __init__(self, folder: Path, arguments: list[str], slots: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        arguments: list[str],
+        slots: int,
+        find_finished: Callable[[Job, str | None], str | None] = lambda job, parent: None,
+    ) -> None:
         self.folder, self.arguments, self.slots = folder, arguments, slots
+        self.find_finished = find_finished
 
     def run(self, jobs: Iterable[Job], on_change: Callable[[list[JobStatus]], None]) -> list[JobStatus]:
         """Run all jobs; a failure skips what depends on it and stops nothing else.
@@ -108,8 +116,7 @@ class LocalExecutor:
                     if parent is not None and parent.state in ("failed", "skipped"):
                         status.state = "skipped"
                     elif free > 0 and (parent is None or parent.state in ("done", "reused")):
-                        self._start(status, parent)
-                        free -= 1
+                        free -= self._reuse_or_start(status, parent)
                 on_change(statuses)
                 time.sleep(POLL_SECONDS)
         except BaseException:
@@ -118,6 +125,15 @@ class LocalExecutor:
             raise
         on_change(statuses)
         return statuses
+
+    def _reuse_or_start(self, status: JobStatus, parent: JobStatus | None) -> bool:
+        """Return whether a process was started."""
+        run = self.find_finished(status.job, parent.run if parent is not None else None)
+        if run is None:
+            self._start(status, parent)
+        else:
+            status.state, status.run = "reused", run
+        return run is None
 
     def _start(self, status: JobStatus, parent: JobStatus | None) -> None:
         spec_file = job_spec_file(self.folder, status.job)

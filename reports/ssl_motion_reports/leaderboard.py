@@ -24,6 +24,7 @@ def write_leaderboard(
     *,
     sources: Mapping[str, Path] | None = None,
     title: str = "Leaderboard",
+    notes: Sequence[str] = (),
 ) -> list[Path]:
     """Write the leaderboard of exactly these records, in every format.
 
@@ -32,6 +33,7 @@ def write_leaderboard(
         out: folder to write into, made when missing.
         sources: identity -> record file, to link to; missing files are no error.
         title: heading of the page.
+        notes: what a reader should know, printed under the heading.
 
     Returns:
         The files: Markdown, CSV, LaTeX, HTML and, where there are own results, a picture. The same records
@@ -47,8 +49,8 @@ def write_leaderboard(
     board = build_board(records)
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
     texts = {
-        "html": to_html(board, out, files, title),
-        "md": to_markdown(board, out, files),
+        "html": to_html(board, out, files, title, notes),
+        "md": to_markdown(board, out, files, title, notes),
         "csv": to_csv(board),
         "tex": to_latex(board),
     }

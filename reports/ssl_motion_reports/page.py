@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_MARGIN = 116.0, 18.0, 6.0
 
 
-def to_html(board: Board, folder: Path, sources: Mapping[str, Path], title: str = "Leaderboard") -> str:
+def to_html(
+    board: Board, folder: Path, sources: Mapping[str, Path], title: str = "Leaderboard", notes: Sequence[str] = ()
+) -> str:
     """Render the page.
 
     Args:
@@ -26,12 +28,14 @@ def to_html(board: Board, folder: Path, sources: Mapping[str, Path], title: str 
         folder: where the page will lie; links to record files are relative to it.
         sources: identity -> record file, for records that lie on disk.
         title: heading of the page.
+        notes: printed under it.
     """
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     css = (_TEMPLATES / "leaderboard.css").read_text(encoding="utf-8")
     js = (_TEMPLATES / "leaderboard.js").read_text(encoding="utf-8")
     return environment.get_template("leaderboard.html.j2").render(
         title=title,
+        notes=notes,
         how_to_read=HOW_TO_READ,
         board=board,
         # Files of this package, not names from records: these two alone are not escaped.

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 from urllib.parse import quote
@@ -63,9 +63,12 @@ def origin(entry: Entry) -> str:
 _COLUMNS = ("learned from", "flow supervision", "cost", "origin", "remarks")
 
 
-def to_markdown(board: Board, folder: Path, sources: Mapping[str, Path]) -> str:
+def to_markdown(
+    board: Board, folder: Path, sources: Mapping[str, Path], title: str = "Leaderboard", notes: Sequence[str] = ()
+) -> str:
     """Write a board as Markdown; seeds link to their records where these lie on disk."""
-    lines = ["# Leaderboard", "", HOW_TO_READ, ""]
+    lines = [f"# {markdown(title)}", "", HOW_TO_READ, ""]
+    lines += [*(f"- {markdown(note)}" for note in notes), ""] if notes else []
     for task in board.tasks:
         lines += [f"## {markdown(task.title)}", ""]
         for group in task.groups:

@@ -1,16 +1,14 @@
 """`ssl-bench run`: a suite, from nothing to the leaderboard, in one command."""
 
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from ssl_motion.executors import JobStatus
-
-PLAIN_LINE_SECONDS = 15.0
+    from ssl_motion.sweep import Job, SuiteSpec
 
 
 @click.command("run", short_help="Run a suite.")
@@ -29,49 +27,67 @@ def command(
     Pretrains and transfers for every seed, several runs side by side, reuses what
     is finished, continues what was interrupted, and writes the leaderboard of the suite's runs.
     """
+    from ssl_motion.cli.suite_display import SuiteDisplay
     from ssl_motion.errors import RunError
     from ssl_motion.executors import LocalExecutor
     from ssl_motion.locking import held
     from ssl_motion.paths import runs_root
-    from ssl_motion.puppets import ensure_dataset
+    from ssl_motion.store import Store
+    from ssl_motion.suite_state import finished_run, finished_runs, prepare_worlds
     from ssl_motion.sweep import load_suite, plan
 
     spec = load_suite(suite)
     planned = plan(spec)
-    if dry_run:
-        _print_plan(spec.title, planned, as_json)
-        return
     runs = runs_root(runs_folder)
+    store = Store(runs)
+    finished = finished_runs(planned, store)
+    if dry_run:
+        _print_plan(spec.title, planned, finished, as_json)
+        return
     name = Path(suite).stem
     slots, threads = _budget(jobs, device)
     began = time.monotonic()
-    click.echo(f"{spec.title}\n{len(planned)} runs, {slots} side by side, below {runs.resolve()}", err=True)
+    click.echo(f"{spec.title}\n{_counted(planned, finished)}; {slots} side by side, below {runs.resolve()}", err=True)
     arguments = ["--runs", str(runs), "--device", device, "--threads", str(threads)]
     folder = runs / "suites" / name
     try:
         # Two suites at once would write each other's logs.
-        with held(folder, "suite.lock"), _Display() as display:
-            if spec.puppets is not None:
-                # Once, with all cores, before the runs that share it start.
-                ensure_dataset(spec.puppets, runs / "data", layouts=("shards", "voc"), processes=slots)
-            statuses = LocalExecutor(folder, arguments, slots).run(planned, display.update)
+        with held(folder, "suite.lock"), SuiteDisplay(slots) as display:
+            prepare_worlds([job for job in planned if job.name not in finished], store, processes=slots)
+            executor = LocalExecutor(folder, arguments, slots, lambda job, parent: finished_run(job, parent, store))
+            statuses = executor.run(planned, display.update)
     except KeyboardInterrupt:
         raise RunError("interrupted; the same command continues where it stopped") from None
-    written = _report(statuses, spec.title, Path(out) if out else runs / "reports" / name, as_json)
-    _finish(statuses, written, spec.next_steps, time.monotonic() - began, as_json)
+    written = _report(statuses, spec, Path(out) if out else runs / "reports" / name, as_json)
+    _finish(statuses, written, spec, time.monotonic() - began, as_json)
 
 
-def _print_plan(title: str, planned: list[Any], as_json: bool) -> None:
-    """Print the jobs of a suite."""
+def _print_plan(title: str, planned: "list[Job]", finished: dict[str, str], as_json: bool) -> None:
+    """Print the jobs of a suite, and which of them are finished."""
     if as_json:
         import json
 
-        jobs = [{"name": job.name, "after": job.parent, "spec": job.spec.model_dump()} for job in planned]
-        click.echo(json.dumps({"title": title, "jobs": jobs}, indent=2))
+        jobs = [
+            {"name": job.name, "after": job.parent, "run": finished.get(job.name), "spec": job.spec.model_dump()}
+            for job in planned
+        ]
+        counts = {"jobs": len(planned), "finished": len(finished)}
+        click.echo(json.dumps({"title": title, "counts": counts, "jobs": jobs}, indent=2))
         return
     click.echo(title)
     for job in planned:
-        click.echo(f"  {job.name}" + (f"   (after: {job.parent})" if job.parent else ""))
+        state = "   (finished)" if job.name in finished else f"   (after: {job.parent})" if job.parent else ""
+        click.echo(f"  {job.name}{state}")
+    click.echo(_counted(planned, finished))
+
+
+def _counted(planned: "list[Job]", finished: dict[str, str]) -> str:
+    """How many jobs there are of each kind, and how many are finished."""
+    pretrainings = sum(job.verb == "pretrain" for job in planned)
+    return (
+        f"{len(planned)} runs: {pretrainings} pretrainings and {len(planned) - pretrainings} transfers; "
+        f"{len(finished)} finished already"
+    )
 
 
 def _budget(jobs: int | None, device: str) -> tuple[int, int]:
@@ -86,54 +102,7 @@ def _budget(jobs: int | None, device: str) -> tuple[int, int]:
     return slots, max(1, cores // slots)
 
 
-class _Display:
-    """The state of all jobs: a live table on a terminal, lines in a log."""
-
-    def __init__(self) -> None:
-        self._live: Any = None
-        self._shown: dict[str, str] = {}
-        self._last_line = time.monotonic()
-
-    def __enter__(self) -> "_Display":
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-
-            self._live = Live(console=Console(stderr=True), refresh_per_second=2)
-            self._live.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def update(self, statuses: "list[JobStatus]") -> None:
-        """Show the statuses."""
-        if self._live is not None:
-            from rich.table import Table
-
-            table = Table("run", "state", "seconds", "latest message", box=None, pad_edge=False)
-            for status in statuses:
-                seconds = f"{status.seconds:.0f}" if status.seconds else ""
-                message = status.last_line[:90] if status.state in ("running", "failed") else status.run
-                table.add_row(status.job.name, status.state, seconds, message)
-            self._live.update(table)
-            return
-        for status in statuses:
-            if self._shown.get(status.job.name, "waiting") != status.state:
-                self._shown[status.job.name] = status.state
-                took = f" after {status.seconds:.0f} s" if status.state in ("done", "failed") else ""
-                finished = sum(each.state in ("done", "reused") for each in statuses)
-                click.echo(f"[{finished}/{len(statuses)}] {status.job.name}: {status.state}{took}", err=True)
-        if time.monotonic() - self._last_line >= PLAIN_LINE_SECONDS:
-            self._last_line = time.monotonic()
-            for status in statuses:
-                if status.state == "running" and ": " in status.last_line:
-                    # The job names itself in front of its progress; here its name is there already.
-                    click.echo(f"      {status.job.name}: {status.last_line.partition(': ')[2]}", err=True)
-
-
-def _report(statuses: "list[JobStatus]", title: str, out: Path, as_json: bool) -> list[Path]:
+def _report(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:
     """Write the leaderboard of the suite's own transfer runs."""
     from ssl_motion_reports.leaderboard import collect_records, print_leaderboard, write_leaderboard
 
@@ -143,11 +112,11 @@ def _report(statuses: "list[JobStatus]", title: str, out: Path, as_json: bool) -
         return []
     if not as_json:
         print_leaderboard(records)
-    return write_leaderboard(records, out, sources=sources, title=title)
+    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=suite.remarks)
 
 
 def _finish(
-    statuses: "list[JobStatus]", written: list[Path], next_steps: list[str], seconds: float, as_json: bool
+    statuses: "list[JobStatus]", written: list[Path], suite: "SuiteSpec", seconds: float, as_json: bool
 ) -> None:
     """Say what came out, where it is, and what to try next.
 
@@ -167,8 +136,10 @@ def _finish(
         click.echo(f"\nFinished in {seconds / 60:.1f} minutes ({len(statuses)} runs, {reused} reused).")
         for path in written:
             click.echo(f"  {path}")
+        for remark in suite.remarks:
+            click.echo(f"Note: {remark}")
         if not failed:
-            for step in next_steps:
+            for step in suite.next_steps:
                 click.echo(step)
     if failed:
         lines = [f"  {status.job.name}: {status.last_line}\n    log: {status.log}" for status in failed]

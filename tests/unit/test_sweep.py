@@ -10,7 +10,7 @@ import pytest
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.executors import LocalExecutor
 from ssl_motion.spec import BackboneSpec, DataSpec, PretrainSpec, PuppetsSpec, TransferSpec
-from ssl_motion.sweep import Job, SuiteSpec, load_suite, plan
+from ssl_motion.sweep import Job, SuiteSpec, job_spec_file, load_suite, plan
 
 
 def test_quickstart_pairs_every_transfer_with_the_pretraining_of_its_seed():
@@ -33,9 +33,75 @@ def test_an_unknown_key_in_a_suite_names_the_nearest(tmp_path):
         load_suite(str(file))
 
 
-def test_repeated_seeds_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="seeds must differ"):
-        SuiteSpec(title="x", seeds=[1, 1])
+def _suite(**changes) -> SuiteSpec:
+    content = {
+        "title": "x",
+        "puppets": {"size": 32},
+        "worlds": ["still", "weak_pan"],
+        "seeds": [0, 1],
+        "pretrain": {
+            "cmp": {"config": "cmp_puppets"},
+            "cmp, camera flow": {
+                "config": "cmp_puppets",
+                "set": {"data.control": "camera_flow"},
+                "worlds": ["weak_pan"],
+            },
+        },
+        "transfer": [
+            {"task": "voc_fcn", "task_config": {"preset": preset}, "inits": ["cmp", "cmp, camera flow", "random"]}
+            for preset in ("puppets_fcn", "puppets_linear")
+        ],
+        **changes,
+    }
+    return SuiteSpec.model_validate(content)
+
+
+def test_a_suite_is_done_in_each_world_and_an_entry_only_where_it_belongs():
+    jobs = {job.name: job for job in plan(_suite())}
+    # still: cmp; weak_pan: cmp and its control; each with two seeds, two read-outs, and random.
+    assert sum(job.verb == "pretrain" for job in jobs.values()) == 2 + 4
+    assert sum(job.verb == "transfer" for job in jobs.values()) == 2 * (4 + 6)
+    assert "still pretrain cmp, camera flow seed 0" not in jobs
+    child = jobs["weak_pan transfer puppets_linear from cmp, camera flow seed 1"]
+    parent = jobs[child.parent]
+    assert (parent.spec.data.control, parent.spec.seed) == ("camera_flow", 1)
+    assert parent.spec.data.puppets == child.spec.puppets == PuppetsSpec(world="weak_pan", size=32)
+    assert child.spec.task_config == {"preset": "puppets_linear"}
+    files = [job_spec_file(Path(), job).name for job in jobs.values()]
+    assert len(set(files)) == len(files)
+    assert not any(set(name) & set(" ,/:") for name in files)
+
+
+def test_values_to_try_become_variants_that_transfers_follow():
+    vary = {"optimizer.lr": [0.001, 0.003], "batch_size": [8, 16]}
+    suite = _suite(pretrain={"cmp": {"config": "cmp_puppets", "vary": vary}}, worlds=[], seeds=[7])
+    jobs = {job.name: job for job in plan(suite)}
+    tried = {
+        (job.spec.optimizer.lr, job.spec.batch_size) for job in jobs.values() if isinstance(job.spec, PretrainSpec)
+    }
+    assert tried == {(0.001, 8), (0.001, 16), (0.003, 8), (0.003, 16)}
+    child = jobs["transfer puppets_fcn from cmp lr=0.003 batch_size=8 seed 7"]
+    assert (jobs[child.parent].spec.optimizer.lr, jobs[child.parent].spec.batch_size) == (0.003, 8)
+
+
+def test_two_jobs_of_one_name_are_refused():
+    twice = {"task": "voc_fcn", "task_config": {"preset": "puppets_fcn"}, "inits": ["random"]}
+    with pytest.raises(UsageError, match="more than one job 'still transfer puppets_fcn from random seed 0'"):
+        plan(_suite(transfer=[twice, {**twice, "recipe_overrides": {"train_cfg.max_iters": 1}}]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"seeds": [1, 1]}, "seeds must differ"),
+        ({"worlds": ["still", "still"]}, "worlds must differ"),
+        ({"puppets": None}, "give puppets too"),
+        ({"worlds": ["still"]}, r"cmp, camera flow.worlds: the suite has no world weak_pan"),
+    ],
+)
+def test_suites_that_contradict_themselves_are_refused(changes, fault):
+    with pytest.raises(ValueError, match=fault):
+        _suite(**changes)
 
 
 @pytest.fixture
@@ -76,6 +142,23 @@ def test_a_failure_skips_its_children_and_nothing_else(pretend_verbs: Path):
     }
     assert statuses[2].run == "transfer/2/pretrain/0/None", "a child starts from its parent's run"
     assert statuses[1].last_line == "working 1"
+
+
+def test_finished_jobs_are_not_started(pretend_verbs: Path):
+    asked = []
+
+    def find(job: Job, parent: str | None) -> str | None:
+        asked.append((job.name, parent))
+        return f"runs/{job.name}" if job.name.endswith("0") else None
+
+    statuses = LocalExecutor(pretend_verbs / "suite", [], 1, find).run(_jobs(), lambda _: None)
+    assert [(status.state, status.run) for status in statuses if status.job.name.endswith("0")] == [
+        ("reused", "runs/p0"),
+        ("reused", "runs/t0"),
+    ]
+    assert all(status.process is None for status in statuses if status.state == "reused")
+    assert ("t0", "runs/p0") in asked
+    assert {status.job.name: status.state for status in statuses}["p1"] == "failed", "the others still run"
 
 
 def test_slots_bound_what_runs_at_once(pretend_verbs: Path):
@@ -126,3 +209,43 @@ def test_run_lists_its_jobs_without_starting(capsys):
     result = CliRunner().invoke(command, ["quickstart", "--dry-run", "--json"])
     assert result.exit_code == 0
     assert len(json.loads(result.stdout)["jobs"]) == 9
+
+
+def test_a_dry_run_counts_what_is_finished(tmp_path):
+    from click.testing import CliRunner
+
+    from ssl_motion.cli.run_verb import command
+    from ssl_motion.engine.plan import make_plan as plan_pretraining
+    from ssl_motion.store import Store
+    from ssl_motion.transfer import make_plan as plan_transfer
+
+    jobs = {job.name: job for job in plan(load_suite("quickstart"))}
+    store = Store(tmp_path)
+    pretraining = plan_pretraining(jobs["pretrain cmp seed 1"].spec, store).folder
+    transfer = plan_transfer(jobs["transfer puppets_fcn from random seed 2"].spec, store).folder
+    for folder in (pretraining, transfer):
+        folder.finish({})
+    plan_transfer(jobs["transfer puppets_fcn from random seed 0"].spec, store).folder.path.mkdir()  # interrupted
+    result = CliRunner().invoke(command, ["quickstart", "--dry-run", "--json", "--runs", str(tmp_path)])
+    content = json.loads(result.stdout)
+    assert content["counts"] == {"jobs": 9, "finished": 2}
+    assert {job["name"]: job["run"] for job in content["jobs"] if job["run"]} == {
+        "pretrain cmp seed 1": str(pretraining.path),
+        "transfer puppets_fcn from random seed 2": str(transfer.path),
+    }
+    words = CliRunner().invoke(command, ["quickstart", "--dry-run", "--runs", str(tmp_path)]).stdout
+    assert "9 runs: 3 pretrainings and 6 transfers; 2 finished already" in words
+
+
+def test_the_time_left_is_that_of_the_jobs_to_come():
+    from ssl_motion.cli.suite_display import seconds_left
+    from ssl_motion.executors import JobStatus
+
+    def status(job, state, seconds=0.0):
+        return JobStatus(job, Path("log"), state, seconds=seconds)
+
+    first, second, third, fourth = _jobs()
+    known = [status(first, "done", 60.0), status(second, "running", 20.0), status(third, "done", 10.0)]
+    assert seconds_left([*known, status(fourth, "waiting")], slots=2) == pytest.approx((40 + 10) / 2)
+    assert seconds_left([*known[:2], status(third, "waiting")], slots=2) is None, "no transfer has been timed"
+    assert seconds_left([known[0], known[2]], slots=2) is None, "nothing is left"

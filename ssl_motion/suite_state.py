@@ -1,0 +1,76 @@
+"""What of a suite is there already, and the data that its jobs share: worked out and made before any of them starts."""
+
+from collections.abc import Sequence
+
+from ssl_motion.errors import SSLMotionError
+from ssl_motion.identity import digest
+from ssl_motion.spec import PretrainSpec, PuppetsSpec
+from ssl_motion.store import Store
+from ssl_motion.sweep import Job
+
+
+def finished_run(job: Job, parent_run: str | None, store: Store) -> str | None:
+    """Folder of the finished run of a job; None where there is none, or where only its command can tell.
+
+    A command takes seconds to start and say the same.
+
+    Args:
+        job: of a suite.
+        parent_run: folder of its parent's finished run; None where it has no parent.
+        store: where runs lie.
+    """
+    from ssl_motion.engine import plan as pretraining
+    from ssl_motion.transfer import make_plan
+
+    try:
+        if isinstance(job.spec, PretrainSpec):
+            folder = pretraining.make_plan(job.spec, store).folder
+        elif job.spec.puppets is None:
+            return None  # the whole data set would be read for its fingerprint
+        else:
+            folder = make_plan(job.spec.model_copy(update={"init": parent_run or job.spec.init}), store).folder
+    except SSLMotionError:
+        return None  # the command says what is wrong
+    return str(folder.path) if folder.is_finished else None
+
+
+def finished_runs(jobs: Sequence[Job], store: Store) -> dict[str, str]:
+    """Name of each finished job of a plan -> folder of its run."""
+    found: dict[str, str] = {}
+    for job in jobs:
+        if job.parent is None or job.parent in found:
+            run = finished_run(job, found.get(job.parent) if job.parent else None, store)
+            if run is not None:
+                found[job.name] = run
+    return found
+
+
+def prepare_worlds(jobs: Sequence[Job], store: Store, processes: int) -> None:
+    """Render the built-in data that jobs read, layers beside the pairs included, once and with all cores.
+
+    Jobs that share data would wait for the first of them to make it.
+
+    Args:
+        jobs: those that are yet to run.
+        store: data go below its `data` folder.
+        processes: rendering processes.
+
+    Raises:
+        UsageError: A method, a setting or a layer does not exist.
+        RunError: The folder cannot be written, or the disk is full.
+    """
+    from ssl_motion.engine.plan import make_plan
+    from ssl_motion.prepare.layers import ensure_puppets
+    from ssl_motion.puppets import ensure_dataset
+
+    root = store.root / "data"
+    layers: dict[str, tuple[PuppetsSpec, set[str]]] = {}
+    for job in jobs:
+        if isinstance(job.spec, PretrainSpec):
+            if (world := job.spec.data.puppets) is not None:
+                key = digest(world.model_dump(mode="json"))
+                layers.setdefault(key, (world, set()))[1].update(make_plan(job.spec, store).layers)
+        elif job.spec.puppets is not None:
+            ensure_dataset(job.spec.puppets, root, layouts=("voc",), processes=processes)
+    for world, names in layers.values():
+        ensure_puppets(world, root, sorted(names), processes)

@@ -9,6 +9,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssl_motion.backbones import INPUT_MEAN, INPUT_STD
+from ssl_motion.engine.compatibility import check_image_size, single_value_error
 from ssl_motion.errors import RunError
 from ssl_motion.protocols import PretrainMethod
 
@@ -57,9 +58,19 @@ class PretrainModel(BaseModel):  # type: ignore[misc]  # mmengine ships no types
         """Leave the weights alone: methods and backbones initialise themselves when they are built."""
 
     def forward(self, mode: str = "loss", **batch: Tensor) -> dict[str, Tensor]:
-        """Return the method's losses of a normalised batch."""
+        """Return the method's losses of a normalised batch.
+
+        Raises:
+            UsageError: The images are too small for the trunk, or the batch for batch norm.
+        """
         assert mode == "loss", mode
-        losses: dict[str, Tensor] = self.method.losses(batch)
+        check_image_size(self.method.backbone, *batch["image"].shape[-2:])
+        try:
+            losses: dict[str, Tensor] = self.method.losses(batch)
+        except ValueError as error:
+            if (meaning := single_value_error(error, batch)) is not None:
+                raise meaning from error
+            raise
         return losses
 
     def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

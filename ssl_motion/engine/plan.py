@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ssl_motion import plugins, puppets
-from ssl_motion.backbones import build_backbone
 from ssl_motion.data.controls import check_control, control_label
 from ssl_motion.data.layers import LayerSet, layer_fingerprint, layer_index_path
 from ssl_motion.data.shard_pairs import ShardPairs
 from ssl_motion.data.shards import ShardSet
+from ssl_motion.engine.compatibility import check_compatible
 from ssl_motion.engine.environment import launched_processes, resolve_device
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import digest, run_identity
@@ -119,15 +117,14 @@ def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
     """Resolve a spec: method and its configuration, backbone, data, identity and folder.
 
     Raises:
-        UsageError: Something named does not exist, a key of `method_config` is unknown, or the control would control
-            nothing.
+        UsageError: Something named does not exist, a key of `method_config` is unknown, method, trunk and images do not
+            fit together, or the control would control nothing.
         DataError: A shard index is damaged.
     """
     method: type[PretrainMethod] = plugins.load(plugins.METHODS, spec.method)
     config = parse_spec(method.Config, spec.method_config, f"method_config of {spec.method}")
     check_control(spec.data.control, method.layers(config))
-    with torch.device("meta"):
-        build_backbone(spec.backbone)  # for its errors; costs no memory
+    check_compatible(method, config, spec)
     resolved = spec.model_copy(update={"method_config": config.model_dump(mode="json")})
     layers = tuple(method.layers(config))
     data = data_facts(spec.data, layers)

@@ -34,7 +34,8 @@ def resize(sample: FlowSample, height: int, width: int, flow_scale: tuple[float,
     if flow_scale is None:
         flow_scale = (width / sample.size[1], height / sample.size[0])
     size = (width, height)
-    image = np.asarray(Image.fromarray(sample.image).resize(size, Image.Resampling.BICUBIC))
+    # A copy, since Pillow's own memory is read-only.
+    image = np.array(Image.fromarray(sample.image).resize(size, Image.Resampling.BICUBIC))
     flow = cv2.resize(sample.flow, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
     flow *= np.array(flow_scale, np.float32)
     if sample.valid.all():

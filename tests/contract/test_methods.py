@@ -18,7 +18,11 @@ TRUNKS = {
     "resnet18": BackboneSpec(arch="resnet18", width=8, output_stride=8),
 }
 # What is only made smaller, so that checks are quick; all else is as in the method's own config.
-SMALLER: dict[str, dict[str, Any]] = {"cmp": {"decoder_width": 16, "image_channels": 24}}
+SMALLER: dict[str, dict[str, Any]] = {
+    "cmp": {"decoder_width": 16, "image_channels": 24},
+    "pathak": {"channels": 8, "rank": 16},
+    "walker": {"decoder_width": 16, "image_channels": 24},
+}
 
 
 def puppets_config(name: str) -> dict[str, Any]:

@@ -25,16 +25,9 @@ def build(kind: type[CMP], settings: dict[str, Any], trunk: BackboneSpec = SMALL
     return kind(kind.Config.model_validate({**NARROW, **settings}), build_backbone(trunk))
 
 
-@pytest.mark.parametrize(
-    ("settings", "backbone", "size"),
-    [
-        ({}, SMALL, 96),
-        ({"guidance_channels": 3}, BackboneSpec(arch="alexnet_32x", width=12), 128),
-        ({"strides": [1, 2]}, BackboneSpec(arch="resnet50", width=4, output_stride=8), 64),
-    ],
-)
-def test_walker_keeps_the_contract(settings: dict[str, Any], backbone: BackboneSpec, size: int) -> None:
-    check_method(load(METHODS, "walker"), {**NARROW, **settings}, backbone=backbone, size=size)
+def test_walker_keeps_the_contract() -> None:
+    trunk = BackboneSpec(arch="alexnet_32x", width=12)
+    check_method(load(METHODS, "walker"), {**NARROW, "guidance_channels": 3}, backbone=trunk, size=128)
 
 
 @pytest.mark.parametrize(

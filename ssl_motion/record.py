@@ -133,7 +133,8 @@ class ResultRecord(Frozen):
     Attributes:
         schema_version: of this format.
         identity: of the run (reproduced), or of the published cell (reported).
-        method: name of the pretraining method, "random", "imagenet", or a published method's name.
+        method: name of the pretraining method (with its control: "cmp, shuffled flow"), "random", "random (SCHEME)",
+            "imagenet", or a published method's name.
         backbone: architecture.
         pretraining: what the backbone had seen; None for a random start.
         task: name of the transfer task.

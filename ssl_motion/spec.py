@@ -195,7 +195,8 @@ class TransferSpec(Strict):
     Attributes:
         task: name of a transfer task.
         task_config: its own settings, validated by its `Config` (with the key `preset`).
-        init: "random", "imagenet", a run (folder or identity) or a weights file.
+        init: "random" (the recipe's own start), "random:SCHEME" (`ssl_motion.backbones.initialise`), "imagenet", a run
+            (folder or identity) or a weights file.
         puppets: the built-in data, for presets that use it; None for presets that read a data root.
         data_root: folder of the data; None looks in $SSL_MOTION_DATA. Not part of the identity, its fingerprint is.
         recipe_overrides: dotted keys of the MMEngine recipe -> values.

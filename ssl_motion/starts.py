@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones.initialise import draw, find_scheme
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.fileio import sha256_of
 from ssl_motion.importing import import_weights
 from ssl_motion.record import Pretraining
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.store import Store
-from ssl_motion.weights import CARD, TENSORS, WeightsCard, read_card
+from ssl_motion.weights import CARD, TENSORS, WeightsCard, read_card, save_weights
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".bin")
 
@@ -29,10 +30,12 @@ class Start:
     """A resolved start.
 
     Attributes:
-        method: name for the record: of the pretraining method, "random", "imagenet", or a file's name.
+        method: name for the record: of the pretraining method (with its control), "random", "random (SCHEME)",
+            "imagenet", or a file's name.
         key: what goes into the run's identity in place of a path.
         folder: backbone folder (`backbone.safetensors`, `weights.json`), where the weights are in one already.
         file: weights file of another origin, to be brought into a backbone folder.
+        scheme: of `ssl_motion.backbones.initialise`, to be drawn into a backbone folder.
         pretraining: what the weights have seen; None for a random start.
         parents: identities of the runs that made them.
     """
@@ -43,21 +46,32 @@ class Start:
     file: Path | None = None
     pretraining: Pretraining | None = None
     parents: tuple[str, ...] = ()
+    scheme: str | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether `materialise` makes the backbone folder."""
+        return self.file is not None or self.scheme is not None
 
 
 def resolve_start(init: str, backbone: BackboneSpec, store: Store) -> Start:
     """Find out what `init` means.
 
     Args:
-        init: "random", "imagenet", a run (folder, name, identity), a backbone folder, or a weights file.
+        init: "random", "random:SCHEME", "imagenet", a run (folder, name, identity), a backbone folder, or a weights
+            file.
         backbone: the trunk that the task trains.
         store: where runs are looked up.
 
     Raises:
-        UsageError: There is no such run or file, or its trunk is not the task's.
+        UsageError: There is no such run, file or scheme, or its trunk is not the task's.
     """
     if init == "random":
         return Start("random", "random")
+    if init.startswith("random:"):
+        scheme = init.partition(":")[2]
+        find_scheme(scheme)
+        return Start(f"random ({scheme})", init, scheme=scheme)
     if init == "imagenet":
         path = _imagenet_file(backbone)
         seen = Pretraining(data="ImageNet-1k with labels", pairs=1_281_167, flow_supervision="none")
@@ -88,7 +102,7 @@ def _finished_run(init: str, store: Store) -> Path:
         run = store.find(init, "pretrain")
     except UsageError as error:
         raise UsageError(
-            f'init: expected "random", "imagenet", a weights file, or a pretraining run: {error}'
+            f'init: expected "random", "random:SCHEME", "imagenet", a weights file, or a pretraining run: {error}'
         ) from None
     if not (run.path / CARD).is_file():
         raise UsageError(
@@ -138,15 +152,28 @@ def describe(spec: BackboneSpec) -> str:
     return f"{plain.arch}{width}{stride}{norm}"
 
 
-def materialise(start: Start, backbone: BackboneSpec, folder: Path) -> Path | None:
-    """Return a backbone folder with the start's weights, making one in `folder` for foreign files.
+def materialise(start: Start, backbone: BackboneSpec, folder: Path, seed: int) -> Path | None:
+    """Return a backbone folder with the start's weights, making one in `folder` for foreign files and named schemes.
+
+    Args:
+        start: resolved.
+        backbone: the trunk that the task trains.
+        folder: for what has to be made.
+        seed: of what is drawn.
 
     Raises:
         UsageError: The file's tensors are not exactly the trunk's.
     """
-    if start.file is None:
+    if not start.is_made:
         return start.folder
-    if not (folder / CARD).is_file():  # else an interrupted run, or another process, made it
+    if (folder / CARD).is_file():
+        return folder  # an interrupted run, or another process, made it
+    if start.scheme is not None:
+        trunk = build_backbone(backbone)
+        draw(trunk, start.scheme, seed)
+        source = f"drawn at random: {find_scheme(start.scheme).description}; seed {seed}"
+        save_weights(folder, trunk, spec=backbone, method=start.method, run=None, pretraining=None, source=source)
+    elif start.file is not None:
         if start.method == "imagenet":
             _download(start.file)
         import_weights(start.file, folder, spec=backbone, method=start.method, pretraining=start.pretraining)

@@ -187,7 +187,7 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     folder = plan.folder.path
     if is_main:
         # First, since weights that do not fit are found at once, and rendering takes its time.
-        materialise(plan.start, plan.backbone, folder / "init")
+        materialise(plan.start, plan.backbone, folder / "init", plan.spec.seed)
     barrier()
     root = plan.data_root
     if plan.spec.puppets is not None:
@@ -204,7 +204,7 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     assert root is not None
     context = RunContext(
         run_dir=folder,
-        weights=folder / "init" if plan.start.file is not None else plan.start.folder,
+        weights=folder / "init" if plan.start.is_made else plan.start.folder,
         data_root=root,
         seed=plan.spec.seed,
         device=device,

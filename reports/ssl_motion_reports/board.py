@@ -289,7 +289,7 @@ def _group_remarks(lines: list[Entry], same_setup: bool) -> list[str]:
     remarks = []
     if not same_setup:
         remarks.append("not ranked: the numbers come from many papers, whose settings differ or are unknown")
-    learned = [entry for entry in lines if entry.method not in ("random", "imagenet")]
+    learned = [entry for entry in lines if entry.method != "imagenet" and not entry.method.startswith("random")]
     amounts = sorted({entry.pairs for entry in learned if entry.pairs})
     if len(amounts) > 1:
         remarks.append(f"data amounts differ: {amount(amounts[0])} to {amount(amounts[-1])} pairs")

@@ -18,8 +18,9 @@ DEFAULT_TASK = "voc_fcn"
 @click.option(
     "--init",
     metavar="START",
-    help='Where the backbone starts: "random", "imagenet", a pretraining run (folder or identity), or a weights file '
-    "(.safetensors, .pth of torchvision, timm, OpenMMLab, MoCo, CMP) [random].",
+    help='Where the backbone starts: "random", "random:SCHEME" (xavier, cmp, torch, caffe), "imagenet", a pretraining '
+    "run (folder or identity), or a weights file (.safetensors, .pth of torchvision, timm, OpenMMLab, MoCo, CMP) "
+    "[random].",
 )
 @click.option("--data-root", metavar="DIR", help="Folder of the task's data [$SSL_MOTION_DATA, else data].")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the run [0].")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones.initialise import initialise_cmp
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.errors import UsageError
 from ssl_motion.spec import BackboneSpec, Strict
@@ -17,7 +18,6 @@ from ssl_motion.spec_text import parse_spec
 from ssl_motion.testing import SMALL, example_batch, example_sample
 from ssl_motion_methods.cmp import CMP, CMPConfig, CMPNetwork
 from ssl_motion_methods.cmp.encoders import MotionEncoder
-from ssl_motion_methods.cmp.initialise import initialise_as_authors
 from ssl_motion_methods.cmp.preview import draw_panel
 
 ALEXNET = BackboneSpec(arch="alexnet_32x")
@@ -99,7 +99,7 @@ def test_only_the_average_pool_depends_on_the_stride() -> None:
 def test_the_authors_start() -> None:
     torch.manual_seed(0)
     net = CMPNetwork(build_backbone(BackboneSpec(arch="alexnet_32x", width=48)), config())
-    initialise_as_authors(net)
+    initialise_cmp(net)
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d):
             area = module.kernel_size[0] * module.kernel_size[1]

@@ -9,12 +9,12 @@ from pydantic import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssl_motion.backbones.initialise import initialise_cmp
 from ssl_motion.data.sample import FlowSample, UInt8Array
 from ssl_motion.protocols import Backbone, PretrainMethod
 from ssl_motion_methods.cmp.bins import FlowBins
 from ssl_motion_methods.cmp.config import CMPConfig, CMPNetworkConfig
 from ssl_motion_methods.cmp.guidance import sample_guidance
-from ssl_motion_methods.cmp.initialise import initialise_as_authors
 from ssl_motion_methods.cmp.loss import flow_cross_entropy
 from ssl_motion_methods.cmp.network import CMPHead
 from ssl_motion_methods.cmp.original import guess_config, load_original
@@ -48,9 +48,11 @@ class CMP(PretrainMethod):
         self.bins = FlowBins(config.bins, config.boundary)
         self.head = CMPHead(backbone, config)
         if config.initialisation == "original":
-            initialise_as_authors(self)
+            # The 256-channel image feature, which no batch norm follows, then starts an order of magnitude below the
+            # motion feature: training starts from the guidance.
+            initialise_cmp(self)
         elif config.initialisation == "original_head":
-            initialise_as_authors(self.head)
+            initialise_cmp(self.head)
 
     def targets(self, sample: FlowSample, rng: np.random.Generator) -> dict[str, Tensor]:
         """Sample guidance from the flow (section 3.2, "guidance selection").

@@ -12,6 +12,7 @@ from ssl_motion import __version__
 from ssl_motion.errors import SSLMotionError
 
 VERBS = {
+    "codebook": "Fit a codebook of flow vectors to a data set.",
     "doctor": "Check this machine: versions, operators, data, disk; each problem with its cure.",
     "import-weights": "Turn published weights (original CMP, torchvision, timm) into a backbone folder.",
     "list": "List methods, benchmarks, backbones, configs, flow estimators or runs.",

@@ -160,7 +160,8 @@ def _masks(options: dict[str, Any]) -> None:
     from ssl_motion.cli import prepare_masks
 
     own = {"masks_folder", "background", "overrides", "processes", "dry_run", "as_json", "samples", "import_root"}
-    if misplaced := [name.replace("_", "-") for name, value in options.items() if name not in own and value]:
+    given = {name for name, value in options.items() if value is not None and value is not False and value != ()}
+    if misplaced := [name.replace("_", "-") for name in sorted(given - own)]:
         raise click.UsageError(f"--masks works on a finished data set; it does not go with: {', '.join(misplaced)}")
     prepare_masks.run(options, _processes(options))
 
@@ -236,8 +237,11 @@ def _statistics(options: dict[str, Any]) -> None:
         return
     levels = ", ".join(f"{name} {value:.2f}" for name, value in summary["magnitude_px"].items())
     click.echo(f"{summary['name']}: {summary['pairs']['train']} train and {summary['pairs']['val']} val pairs")
-    click.echo(f"  flow magnitude, px: {levels}")
-    click.echo(f"  standing still: {100 * summary['still_share']['mean']:.1f} % of the pixels")
+    if levels:
+        click.echo(f"  flow magnitude, px: {levels}")
+        click.echo(f"  standing still: {100 * summary['still_share']['mean']:.1f} % of the pixels")
+    else:
+        click.echo("  the flow of no pixel is known: nothing can be learned from the motion in this data set")
     click.echo(
         f"  beyond 50 px: {100 * summary['share_beyond_50_px']:.2f} %; unknown: {100 * summary['share_unknown']:.2f} %"
     )

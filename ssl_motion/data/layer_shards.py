@@ -198,8 +198,8 @@ def read_layer_index(shard: Path, name: str) -> LayerIndex:
 def layer_advice(path: Path) -> str:
     """What to do about a damaged layer shard."""
     return (
-        f"Delete {path.name} and {sidecar_path(path).name} and repeat the command that wrote them "
-        "(`ssl-bench prepare --masks FOLDER` writes only what is missing)."
+        f"Delete {path.name} and {sidecar_path(path).name} and repeat what wrote them: `ssl-bench prepare --masks "
+        "FOLDER`, or for the built-in world a run that reads the layer; only what is missing is written."
     )
 
 

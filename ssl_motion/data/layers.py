@@ -100,7 +100,10 @@ class LayerSet:
         path = layer_index_path(data.folder, name)
         if not path.is_file():
             raise UsageError(f"{data.folder} has no finished layer {name!r} ({path.name})")
-        remedy = f"Delete it and repeat the command that wrote it (`ssl-bench prepare --{name} FOLDER`, for masks)."
+        remedy = (
+            "Delete it and repeat what wrote it: `ssl-bench prepare --masks FOLDER`, or for the built-in world a run "
+            "that reads the layer."
+        )
         self.folder = data.folder
         self.info = read_json(path, remedy)
         try:

@@ -156,7 +156,7 @@ def test_a_truncated_or_altered_layer_is_named(copied: Path) -> None:
     tar = copied / "train-000001.masks.tar"
     content = tar.read_bytes()
     tar.write_bytes(content[:-600])
-    with pytest.raises(DataError, match=r"train-000001\.masks\.tar is truncated.*repeat the command"):
+    with pytest.raises(DataError, match=r"train-000001\.masks\.tar is truncated.*repeat what wrote"):
         ShardPairs([copied], "train", layers=["masks"])
     assert len(ShardPairs([copied], "val", layers=["masks"])) == 2
     broken = bytearray(content)

@@ -6,138 +6,18 @@ cannot disagree.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
+from ssl_motion_reports.differences import Differences, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.frame import entries, summarise, tidy
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
-
-SCALE_MARKS = {"full": "", "reduced": "scaled down", "builtin": "built-in world"}
-
-
-@dataclass(frozen=True)
-class Value:
-    """A figure of an entry: mean over seeds, sample standard deviation (None for one seed), and the seeds' values."""
-
-    mean: float
-    std: float | None
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a leaderboard: a method under a protocol, over its seeds, or one published row.
-
-    Attributes:
-        key: equal for replicates; stable between reports.
-        rank: place in its group (equal means share one); None where the group is not ranked.
-        label: the method, with the settings that tell it from others of the same method in the group.
-        method: name of the method.
-        origin: "reproduced" or "reported".
-        values: metric name -> figure.
-        seeds: seeds of the reproduced runs.
-        data: what the features were learned from.
-        pairs: number of pairs or images, None where unknown.
-        flow_supervision: what the flow was learned from.
-        pretrainings: number of pretraining runs that the seeds stem from.
-        pretraining_seconds: mean cost, None where unknown.
-        transfer_seconds: mean cost, None where unknown.
-        source: publication, table and row of a published number.
-        remarks: what a reader should know before comparing.
-        records: the records behind it.
-    """
-
-    key: str
-    rank: int | None
-    label: str
-    method: str
-    origin: str
-    values: dict[str, Value]
-    seeds: tuple[int, ...]
-    data: str
-    pairs: int | None
-    flow_supervision: str
-    pretrainings: int
-    pretraining_seconds: float | None
-    transfer_seconds: float | None
-    source: str
-    remarks: tuple[str, ...]
-    records: tuple[ResultRecord, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Everything with one protocol fingerprint.
-
-    Attributes:
-        fingerprint: of the protocol.
-        task: name of the task.
-        name: name of the protocol.
-        backbone: architecture.
-        scale: "full", "reduced" or "builtin".
-        facts: the protocol, field by field.
-        metrics: what is measured, in the order of columns.
-        primary: name of the metric that ranks.
-        ranked: whether the entries may be ranked against each other.
-        remarks: what a reader should know before comparing.
-        entries: best first.
-        detail: facts that tell it from other groups of the same name.
-    """
-
-    fingerprint: str
-    task: str
-    name: str
-    backbone: str
-    scale: str
-    facts: dict[str, Any]
-    metrics: tuple[MetricValue, ...]
-    primary: str
-    ranked: bool
-    remarks: tuple[str, ...]
-    entries: tuple[Entry, ...]
-    detail: str = ""
-
-    @property
-    def reproduced(self) -> bool:
-        """Whether anything in it was measured here."""
-        return any(entry.origin == "reproduced" for entry in self.entries)
-
-    @property
-    def mark(self) -> str:
-        """How a group that is no full protocol is marked; empty for one that is."""
-        return SCALE_MARKS[self.scale]
-
-    @property
-    def title(self) -> str:
-        """Protocol, backbone and mark in one line."""
-        parts = [self.name, self.backbone, self.mark, self.detail]
-        return ", ".join(part for part in parts if part)
-
-
-@dataclass(frozen=True)
-class TaskBoard:
-    """All groups of one task."""
-
-    name: str
-    title: str
-    groups: tuple[Group, ...]
-
-
-@dataclass(frozen=True)
-class Board:
-    """A whole leaderboard."""
-
-    tasks: tuple[TaskBoard, ...]
-
-    @property
-    def groups(self) -> list[Group]:
-        """All groups, in order."""
-        return [group for task in self.tasks for group in task.groups]
+from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
 
 
 def build_board(records: Sequence[ResultRecord]) -> Board:
@@ -207,6 +87,8 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFra
     lines = [_entry(key, labels[key], replicates, figures[key]) for key, replicates in members.items()]
     same_setup = lead.protocol.get("setup") != UNKNOWN
     ranked = same_setup and len(lines) > 1
+    ordered = _rank(lines, primary, ranked)
+    told_apart = differences({entry.key: _seeds_values(entry, primary.name) for entry in ordered})
     return Group(
         fingerprint=lead.protocol_fingerprint,
         task=lead.task,
@@ -218,8 +100,35 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFra
         primary=primary.name,
         ranked=ranked,
         remarks=tuple(_group_remarks(lines, same_setup)),
-        entries=tuple(_rank(lines, primary, ranked)),
+        entries=tuple(_say_differences(ordered, told_apart, primary)),
+        differences=told_apart,
     )
+
+
+def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
+    """Values that speak for a method's spread: none where seeds share one pretraining, or a number is published."""
+    shared = entry.pretrainings == 1 and len(entry.records) > 1
+    value = entry.values.get(metric)
+    return value.values if value is not None and entry.origin == "reproduced" and not shared else ()
+
+
+def _say_differences(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
+    """Write into each entry whom it is not told apart from, and how it compares with a random start."""
+    if told_apart is None:
+        return lines
+    base = next((entry for entry in lines if entry.method == "random" and entry.key in told_apart.letters), None)
+
+    def versus(entry: Entry) -> str:
+        if base is None or entry is base or entry.key not in told_apart.letters:
+            return ""
+        if (entry.key, base.key) not in told_apart.resolved:
+            return "not told apart"
+        above = entry.values[metric.name].mean > base.values[metric.name].mean
+        return "better" if above == metric.higher_is_better else "worse"
+
+    return [
+        replace(entry, letters=told_apart.letters.get(entry.key, ()), versus_random=versus(entry)) for entry in lines
+    ]
 
 
 def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
@@ -274,10 +183,25 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataF
         pretrainings=int(common["pretrainings"]),
         pretraining_seconds=_known(common["pretraining_seconds"]),
         transfer_seconds=_known(common["transfer_seconds"]),
+        **_pretraining_cost(replicates),
         source=source,
         remarks=tuple(remarks),
         records=tuple(replicates),
     )
+
+
+def _pretraining_cost(replicates: list[ResultRecord]) -> dict[str, Any]:
+    """What pretraining took beside time: mean speed, largest memory."""
+    before = [record.pretraining for record in replicates if record.pretraining is not None]
+    seen = [each.images_seen for each in before if each.images_seen is not None]
+    speeds = [each.images_per_second for each in before if each.images_per_second is not None]
+    memory = [each.peak_memory_mib for each in before if each.peak_memory_mib is not None]
+    return {
+        "images_seen": round(sum(seen) / len(seen)) if seen else None,
+        "images_per_second": sum(speeds) / len(speeds) if speeds else None,
+        "peak_memory_mib": max(memory, default=None),
+        "device": ", ".join(sorted({each.device for each in before if each.device})),
+    }
 
 
 def _known(value: Any) -> float | None:

@@ -9,8 +9,9 @@ from ssl_motion.errors import UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
-from ssl_motion_reports.board import Board, build_board
+from ssl_motion_reports.board import build_board
 from ssl_motion_reports.frame import unique
+from ssl_motion_reports.shapes import Board
 
 if TYPE_CHECKING:
     from rich.console import Console

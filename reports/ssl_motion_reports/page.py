@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ssl_motion.record import Reproduced, ResultRecord
-from ssl_motion_reports.board import Board, Entry, Group
 from ssl_motion_reports.formatting import amount, duration, fact, number
+from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.texts import HOW_TO_READ, cost, heading, learned_from, link, origin, shown
 
 _TEMPLATES = Path(__file__).parent / "templates"

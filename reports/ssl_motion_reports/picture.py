@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssl_motion.fileio import write_atomically
-from ssl_motion_reports.board import Board, Entry, Group
 from ssl_motion_reports.formatting import PLUS_MINUS, amount, figure, plain
 from ssl_motion_reports.published import task_title
+from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.texts import heading
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from rich.console import Group as Lines
 from rich.table import Table
 from rich.text import Text
 
-from ssl_motion_reports.board import Board, Group
 from ssl_motion_reports.formatting import plain
+from ssl_motion_reports.shapes import Board, Group
 from ssl_motion_reports.texts import cost, heading, learned_from, origin, shown
 
 # Below this width data and cost give way, so that figures stay on one line.

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ssl_motion.record import MetricValue
-from ssl_motion_reports.board import Board, Entry, Group
 from ssl_motion_reports.formatting import abridged, amount, duration, figure, latex, markdown
+from ssl_motion_reports.shapes import Board, Entry, Group
 
 HOW_TO_READ = (
     "Figures are means over seeds with their sample standard deviation. Ranks hold inside one table only: each table "

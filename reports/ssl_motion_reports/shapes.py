@@ -1,0 +1,144 @@
+"""What a leaderboard is made of: figures, entries, groups of one protocol, tasks, and the whole board."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ssl_motion.record import MetricValue, ResultRecord
+from ssl_motion_reports.differences import Differences
+
+SCALE_MARKS = {"full": "", "reduced": "scaled down", "builtin": "built-in world"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A figure of an entry: mean over seeds, sample standard deviation (None for one seed), and the seeds' values."""
+
+    mean: float
+    std: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a leaderboard: a method under a protocol, over its seeds, or one published row.
+
+    Attributes:
+        key: equal for replicates; stable between reports.
+        rank: place in its group (equal means share one); None where the group is not ranked.
+        label: the method, with the settings that tell it from others of the same method in the group.
+        method: name of the method.
+        origin: "reproduced" or "reported".
+        values: metric name -> figure.
+        seeds: seeds of the reproduced runs.
+        data: what the features were learned from.
+        pairs: number of pairs or images, None where unknown.
+        flow_supervision: what the flow was learned from.
+        pretrainings: number of pretraining runs that the seeds stem from.
+        pretraining_seconds: mean cost, None where unknown.
+        transfer_seconds: mean cost, None where unknown.
+        images_seen: images that pretraining took in all, None where unknown.
+        images_per_second: mean speed of pretraining, None where unknown.
+        peak_memory_mib: most memory that a pretraining took, None where unknown.
+        device: that pretraining ran on, empty where unknown.
+        source: publication, table and row of a published number.
+        remarks: what a reader should know before comparing.
+        records: the records behind it.
+        letters: entries of a group that share one are not told apart (`ssl_motion_reports.differences`); empty where
+            nothing can be said.
+        versus_random: "better", "worse" or "not told apart" from a random start; empty where nothing can be said.
+    """
+
+    key: str
+    rank: int | None
+    label: str
+    method: str
+    origin: str
+    values: dict[str, Value]
+    seeds: tuple[int, ...]
+    data: str
+    pairs: int | None
+    flow_supervision: str
+    pretrainings: int
+    pretraining_seconds: float | None
+    transfer_seconds: float | None
+    images_seen: int | None
+    images_per_second: float | None
+    peak_memory_mib: float | None
+    device: str
+    source: str
+    remarks: tuple[str, ...]
+    records: tuple[ResultRecord, ...]
+    letters: tuple[str, ...] = ()
+    versus_random: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Everything with one protocol fingerprint.
+
+    Attributes:
+        fingerprint: of the protocol.
+        task: name of the task.
+        name: name of the protocol.
+        backbone: architecture.
+        scale: "full", "reduced" or "builtin".
+        facts: the protocol, field by field.
+        metrics: what is measured, in the order of columns.
+        primary: name of the metric that ranks.
+        ranked: whether the entries may be ranked against each other.
+        remarks: what a reader should know before comparing.
+        entries: best first.
+        detail: facts that tell it from other groups of the same name.
+        differences: which of its entries are told apart in the primary metric; None where nothing can be said.
+    """
+
+    fingerprint: str
+    task: str
+    name: str
+    backbone: str
+    scale: str
+    facts: dict[str, Any]
+    metrics: tuple[MetricValue, ...]
+    primary: str
+    ranked: bool
+    remarks: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    detail: str = ""
+    differences: Differences | None = None
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether anything in it was measured here."""
+        return any(entry.origin == "reproduced" for entry in self.entries)
+
+    @property
+    def mark(self) -> str:
+        """How a group that is no full protocol is marked; empty for one that is."""
+        return SCALE_MARKS[self.scale]
+
+    @property
+    def title(self) -> str:
+        """Protocol, backbone and mark in one line."""
+        parts = [self.name, self.backbone, self.mark, self.detail]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class TaskBoard:
+    """All groups of one task."""
+
+    name: str
+    title: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A whole leaderboard."""
+
+    tasks: tuple[TaskBoard, ...]
+
+    @property
+    def groups(self) -> list[Group]:
+        """All groups, in order."""
+        return [group for task in self.tasks for group in task.groups]

@@ -143,8 +143,8 @@ def lloyd(points_M2: Float32Array, weights_M: Float64Array, start_K2: Float32Arr
         sums = [np.bincount(labels, weights_M * part, count) for part in points_M2.T]
         centres = (np.stack(sums, axis=1) / mass[:, None]).astype(np.float32)
     labels, squares = fill_empty(points_M2, centres)
-    mass = np.bincount(labels, weights_M, count)
-    return Clusters(centres, mass, float((weights_M * squares).sum() / total))
+    weights = np.bincount(labels, weights_M, count).astype(np.float64)  # its stub says int, whatever the weights
+    return Clusters(centres, weights, float((weights_M * squares).sum() / total))
 
 
 def fill_empty(points_M2: Float32Array, centres_K2: Float32Array) -> tuple[UInt8Array, Float32Array]:

@@ -25,7 +25,7 @@ class HypercolumnConfig(Strict):
 
     points: Annotated[int, Field(ge=2)] = 512
     stages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    hidden: Annotated[int, Field(ge=1)] = 512
+    hidden: Annotated[int, Field(ge=1)] = 256
     saturation: Annotated[float, Field(gt=0)] = 56.0
     batch_norm: Literal["as_given", "affine_free"] = "as_given"
     absorb_batch_norm: bool = False

@@ -57,17 +57,22 @@ class HypercolumnNetwork(nn.Module):
 
     def forward(self, features: Sequence[Tensor], points_BP2: Tensor) -> Tensor:
         """Map each stage's features [B, C, h, w] and points [B, P, 2] (x, y in pixels) to outputs [B, P, outputs]."""
-        total: Tensor | None = None
-        for stage, weight, stride in zip(
-            features, torch.split(self.hidden.weight, self.widths, dim=1), self.strides, strict=True
-        ):
-            # The hidden layer is linear in each stage and reading is linear too, so their order is free. The layer goes
-            # first where a stage has fewer cells than there are points (fc7: 144 cells of 4096 channels, 512 points).
+        weights = torch.split(self.hidden.weight, self.widths, dim=1)
+        # The hidden layer is linear in each stage and reading is linear too, so their order is free. Where a stage has
+        # fewer cells than there are points (fc7: 144 cells of 4096 channels, 512 points), the layer goes first, and
+        # stages of one stride are added before they are read.
+        coarse: dict[int, Tensor] = {}
+        reads, read_weights = [], []
+        for stage, weight, stride in zip(features, weights, self.strides, strict=True):
             if stage.shape[-2] * stage.shape[-1] < points_BP2.shape[1]:
-                part = read_bilinear(F.conv2d(stage, weight[:, :, None, None]), points_BP2, stride)
+                layer = torch.matmul(weight, stage.flatten(2)).view(len(stage), -1, *stage.shape[-2:])
+                coarse[stride] = coarse[stride] + layer if stride in coarse else layer
             else:
-                part = F.linear(read_bilinear(stage, points_BP2, stride), weight)
-            total = part if total is None else total + part
-        assert total is not None
-        outputs: Tensor = self.output(F.relu(total + self.hidden.bias))
+                reads.append(read_bilinear(stage, points_BP2, stride))
+                read_weights.append(weight)
+        parts = [read_bilinear(layer, points_BP2, stride) for stride, layer in coarse.items()]
+        if reads:
+            parts.append(F.linear(torch.cat(reads, dim=-1), torch.cat(read_weights, dim=1)))
+        hidden = sum(parts[1:], parts[0]) + self.hidden.bias
+        outputs: Tensor = self.output(F.relu(hidden))
         return outputs

@@ -184,8 +184,10 @@ def _central_crop(sample: FlowSample, side: int) -> FlowSample:
 
 
 def _percentiles(counts: npt.NDArray[np.int64]) -> dict[str, float]:
-    """Percentiles of the magnitude, interpolated inside the histogram's bins."""
-    below = np.concatenate([[0], np.cumsum(counts)]) / max(int(counts.sum()), 1)
+    """Percentiles of the magnitude, interpolated inside the histogram's bins; none where no flow is known."""
+    if not counts.any():
+        return {}
+    below = np.concatenate([[0], np.cumsum(counts)]) / int(counts.sum())
     return {f"p{level}": float(np.interp(level / 100, below, MAGNITUDE_EDGES)) for level in (10, 25, 50, 75, 90, 99)}
 
 

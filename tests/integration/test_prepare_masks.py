@@ -64,7 +64,7 @@ def imported(root: Path) -> Path:
         write_flo(root / "flows" / f"{number}.flo", flow)
         cv2.imwrite(str(root / "images" / f"{number}.png"), np.full((40, 40, 3), 20 * number, np.uint8))
     source = ImportSource(flow_pairs=[(root / "images", root / "flows")])
-    content: dict[str, Any] = {"clip": "file", "val_fraction": 0.2, "pairs_per_shard": 3, "still": {"min_moving": 0}}
+    content: dict[str, Any] = {"clip": "file", "val_fraction": 0, "pairs_per_shard": 3, "still": {"min_moving": 0}}
     return import_flow(source, parse_spec(ImportSpec, content, "test"), root / "pairs").folder
 
 
@@ -82,11 +82,11 @@ def bench(*arguments: str | Path) -> str:
 def test_masks_are_made_counted_and_reused(folder: Path) -> None:
     text = bench("--masks", folder, "--processes", "1")
     assert "masks of 10 pairs (4 shards made, 0 there already)" in text
-    pairs = {split: ShardPairs([folder], split, layers=["masks"]) for split in ("train", "val")}  # type: ignore[arg-type]
-    kept = sum(map(len, pairs.values()))
-    assert kept == 5
-    assert "dropped: little motion" in text
-    for each in (sample for split in pairs.values() for sample in split):
+    assert "train: 5 of 10 pairs kept; dropped: little motion 5" in text
+    assert "no val pair is kept" in text
+    pairs = ShardPairs([folder], "train", layers=["masks"])
+    assert len(pairs) == 5
+    for each in pairs:
         np.testing.assert_array_equal(each.layers["masks"] == 1, each.flow[..., 0] > 1)
     again = bench("--masks", folder, "--processes", "1")
     assert "were there already" in again
@@ -95,9 +95,9 @@ def test_masks_are_made_counted_and_reused(folder: Path) -> None:
 
 def test_json_tells_the_same(folder: Path) -> None:
     first = json.loads(bench("--masks", folder, "--json", "--processes", "1", "--set", "least=0.85"))
-    assert sum(first["kept"].values()) == 1
+    assert first["kept"] == {"train": 1, "val": 0}
     assert (first["cached"], first["made"], first["settings"]["least"]) == (False, 4, 0.85)
-    assert sum(sum(reasons.values()) for reasons in first["dropped"].values()) == 9
+    assert first["dropped"] == {"train": {"little motion": 9}, "val": {}}
     again = json.loads(bench("--masks", folder, "--json", "--processes", "1", "--set", "least=0.85"))
     assert again["cached"]
     assert {**again, "cached": False, "made": 4, "reused": 0, "seconds": 0} == {**first, "seconds": 0}
@@ -125,7 +125,7 @@ def test_other_settings_than_those_present_are_refused(folder: Path) -> None:
 def test_preparing_again_leaves_the_masks_alone(folder: Path, tmp_path: Path) -> None:
     bench("--masks", folder, "--processes", "1")
     source = ImportSource(flow_pairs=[(tmp_path / "images", tmp_path / "flows")])
-    content: dict[str, Any] = {"clip": "file", "val_fraction": 0.2, "pairs_per_shard": 3, "still": {"min_moving": 0}}
+    content: dict[str, Any] = {"clip": "file", "val_fraction": 0, "pairs_per_shard": 3, "still": {"min_moving": 0}}
     spec = parse_spec(ImportSpec, content, "test")
     assert import_flow(source, spec, folder).cached
     # One shard is lost and made anew, with the same bytes: the masks still fit.
@@ -137,10 +137,9 @@ def test_preparing_again_leaves_the_masks_alone(folder: Path, tmp_path: Path) ->
 def test_statistics_tell_what_is_kept(folder: Path, tmp_path: Path) -> None:
     bench("--masks", folder, "--processes", "1")
     text = bench("--stats", folder, "--out", tmp_path / "stats")
-    assert "layer masks: train: " in text
-    assert "dropped: little motion" in text
+    assert "layer masks: train: 5 of 10 pairs kept; dropped: little motion 5" in text
     summary = json.loads((tmp_path / "stats" / "statistics.json").read_text())
-    assert sum(summary["layers"]["masks"]["kept"].values()) == 5
+    assert summary["layers"]["masks"]["kept"] == {"train": 5, "val": 0}
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,9 @@ def as_data(board: Board) -> dict[str, Any]:
                         },
                         **{name: getattr(entry, name) for name in ("pairs", "flow_supervision", "source", "remarks")},
                         **{name: getattr(entry, name) for name in ("pretraining_seconds", "transfer_seconds")},
+                        **{name: getattr(entry, name) for name in ("images_seen", "images_per_second")},
+                        **{name: getattr(entry, name) for name in ("peak_memory_mib", "device")},
+                        **{name: getattr(entry, name) for name in ("letters", "versus_random")},
                         "metrics": {
                             name: {"mean": value.mean, "std": value.std, "values": value.values}
                             for name, value in entry.values.items()

@@ -12,7 +12,19 @@ from markupsafe import Markup
 from ssl_motion.record import Reproduced, ResultRecord
 from ssl_motion_reports.formatting import amount, duration, fact, number
 from ssl_motion_reports.shapes import Board, Entry, Group
-from ssl_motion_reports.texts import HOW_TO_READ, cost, heading, learned_from, link, origin, shown
+from ssl_motion_reports.texts import (
+    HOW_TO_READ,
+    cost,
+    heading,
+    how_to_read_letters,
+    learned_from,
+    letter_cells,
+    letter_columns,
+    letters,
+    link,
+    origin,
+    shown,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_MARGIN = 116.0, 18.0, 6.0
@@ -47,6 +59,9 @@ def to_html(
         cost=cost,
         fact=fact,
         heading=heading,
+        how_to_read_letters=how_to_read_letters,
+        letter_cells=letter_cells,
+        letter_columns=letter_columns,
         number=number,
         origin=origin,
         seconds=_seconds,
@@ -109,7 +124,13 @@ def _details(board: Board, folder: Path, sources: Mapping[str, Path]) -> dict[st
                     **{heading(metric): shown(entry, metric) for metric in group.metrics},
                     "learned from": learned_from(entry),
                     "flow supervision": entry.flow_supervision,
+                    "letters": letters(entry),
+                    "versus random": entry.versus_random,
                     "cost": cost(entry),
+                    "images seen": amount(entry.images_seen) if entry.images_seen else "",
+                    "images per second": number(entry.images_per_second) if entry.images_per_second else "",
+                    "peak memory": f"{entry.peak_memory_mib:,.0f} MiB" if entry.peak_memory_mib else "",
+                    "pretrained on": entry.device,
                     "remarks": "; ".join((*entry.remarks, *group.remarks)),
                 }
             ),

@@ -11,7 +11,7 @@ from ssl_motion.fileio import write_atomically
 from ssl_motion_reports.formatting import PLUS_MINUS, amount, figure, plain
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.shapes import Board, Entry, Group
-from ssl_motion_reports.texts import heading
+from ssl_motion_reports.texts import heading, letters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +96,7 @@ def _panel(axes: "Axes", group: Group, lines: list[Entry], place: tuple[float, f
             fontweight="bold",
         )
         axes.annotate(
-            f"n={seeds}",
+            "   ".join(part for part in (f"n={seeds}", letters(entry)) if part),
             (1, row),
             (10, -12),
             xycoords=("axes fraction", "data"),
@@ -123,7 +123,8 @@ def _panel(axes: "Axes", group: Group, lines: list[Entry], place: tuple[float, f
     # About 115 characters fit the width at 9 points.
     small = 9 * min(1.0, 115 / len(subtitle))
     axes.text(indent, 1 + 0.38 / height, subtitle, fontsize=small, color=FAINT, **above)
-    axes.text(indent, 1 + 0.16 / height, _key(lines), fontsize=9, color=FAINT, **above)
+    key = _key(lines)
+    axes.text(indent, 1 + 0.16 / height, key, fontsize=9 * min(1.0, 115 / len(key)), color=FAINT, **above)
 
 
 def _limits(axes: "Axes", lines: list[Entry], name: str) -> None:
@@ -165,7 +166,10 @@ def _key(lines: list[Entry]) -> str:
     if counts == [1]:
         return "circle: the one seed"
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"circles: the {seeds} seeds of each; diamond and bar: mean {PLUS_MINUS} standard deviation"
+    key = f"circles: the {seeds} seeds of each; diamond and bar: mean {PLUS_MINUS} standard deviation"
+    if any(entry.letters for entry in lines):
+        key += "; rows that share a letter are not told apart (Tukey's HSD, 95 %)"
+    return key
 
 
 def _shorten(label: str) -> str:

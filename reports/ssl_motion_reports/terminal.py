@@ -7,7 +7,16 @@ from rich.text import Text
 
 from ssl_motion_reports.formatting import plain
 from ssl_motion_reports.shapes import Board, Group
-from ssl_motion_reports.texts import cost, heading, learned_from, origin, shown
+from ssl_motion_reports.texts import (
+    cost,
+    heading,
+    how_to_read_letters,
+    learned_from,
+    letter_cells,
+    letter_columns,
+    origin,
+    shown,
+)
 
 # Below this width data and cost give way, so that figures stay on one line.
 WIDE = 120
@@ -32,6 +41,9 @@ def _group(group: Group, *, wide: bool) -> RenderableType:
     metrics = group.metrics if wide else [metric for metric in group.metrics if metric.name == group.primary]
     for metric in metrics:
         table.add_column(Text(plain(heading(metric))), justify="right", no_wrap=True)
+    said = letter_columns(group) if wide else letter_columns(group)[:1]
+    for name in said:
+        table.add_column(name, no_wrap=True)
     for name in ("learned from", "cost") if wide else ():
         table.add_column(name, overflow="fold")
     table.add_column("origin", overflow="fold")
@@ -39,7 +51,9 @@ def _group(group: Group, *, wide: bool) -> RenderableType:
         # Text, not str: a name in square brackets is not markup.
         cells = [Text(str(entry.rank or "")), Text(plain(entry.label))]
         cells += [Text(shown(entry, each), style="bold" if each.name == group.primary else "") for each in metrics]
+        cells += [Text(cell) for cell in letter_cells(entry, group)[: len(said)]]
         cells += [Text(plain(learned_from(entry))), Text(cost(entry))] if wide else []
         table.add_row(*cells, Text(plain(origin(entry))))
-    remarks = [Text(plain(f"  {remark}"), style="dim") for remark in group.remarks]
+    known = [*group.remarks, how_to_read_letters(group)]
+    remarks = [Text(plain(f"  {remark}"), style="dim") for remark in known if remark]
     return Lines(table, *remarks, Text(f"  protocol {group.fingerprint}", style="dim"), Text(""))

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ssl_motion.record import MetricValue
-from ssl_motion_reports.formatting import abridged, amount, duration, figure, latex, markdown
+from ssl_motion_reports.formatting import abridged, amount, duration, figure, latex, markdown, number
 from ssl_motion_reports.shapes import Board, Entry, Group
 
 HOW_TO_READ = (
@@ -60,6 +60,38 @@ def origin(entry: Entry) -> str:
     return f"reproduced, {len(entry.records)} seed{'s' if len(entry.records) != 1 else ''}"
 
 
+def letters(entry: Entry) -> str:
+    """The letters of an entry in one word."""
+    return ("" if all(len(letter) == 1 for letter in entry.letters) else " ").join(entry.letters)
+
+
+def how_to_read_letters(group: Group) -> str:
+    """What the letters of a group mean; empty where it has none."""
+    known = group.differences
+    if known is None:
+        return ""
+    silent = sum(not entry.letters for entry in group.entries)
+    rest = f"; {silent} row{'s' if silent > 1 else ''} without letters: too few seeds of its own" if silent else ""
+    return (
+        f"Letters: rows that share one are not told apart in {group.primary} (Tukey's HSD over seeds, family-wise "
+        f"95 %; pooled spread {number(known.spread)}, differences below {number(known.smallest)} are not "
+        f"resolved){rest}."
+    )
+
+
+def letter_columns(group: Group) -> tuple[str, ...]:
+    """Heads of the columns that say what is resolved in a group; none where nothing can be said."""
+    if group.differences is None:
+        return ()
+    versus = ("versus random",) if any(entry.versus_random for entry in group.entries) else ()
+    return ("letters", *versus)
+
+
+def letter_cells(entry: Entry, group: Group) -> list[str]:
+    """An entry's cells of `letter_columns`."""
+    return [letters(entry), entry.versus_random][: len(letter_columns(group))]
+
+
 _COLUMNS = ("learned from", "flow supervision", "cost", "origin", "remarks")
 
 
@@ -81,13 +113,14 @@ def to_markdown(
                 f"**{markdown(heading(m))}**" if m.name == group.primary else markdown(heading(m))
                 for m in group.metrics
             ]
-            names += _COLUMNS
+            texts = [*letter_columns(group), *_COLUMNS]
+            names += texts
             lines.append("| " + " | ".join(names) + " |")
-            lines.append(
-                "|" + "|".join(["---:", "---"] + ["---:"] * len(group.metrics) + ["---"] * len(_COLUMNS)) + "|"
-            )
+            lines.append("|" + "|".join(["---:", "---"] + ["---:"] * len(group.metrics) + ["---"] * len(texts)) + "|")
             lines += [_markdown_row(entry, group, folder, sources) for entry in group.entries]
             lines.append("")
+            if explanation := how_to_read_letters(group):
+                lines += [markdown(explanation), ""]
     return "\n".join(lines)
 
 
@@ -99,6 +132,7 @@ def _markdown_row(entry: Entry, group: Group, folder: Path, sources: Mapping[str
             links.append(f"[{name}]({link(sources[record.identity], folder)})")
     where = markdown(origin(entry)) + (": " + ", ".join(links) if links else "")
     cells = [str(entry.rank or ""), markdown(entry.label), *(shown(entry, metric) for metric in group.metrics)]
+    cells += letter_cells(entry, group)
     cells += [markdown(learned_from(entry)), markdown(entry.flow_supervision), cost(entry), where]
     cells += [markdown("; ".join(entry.remarks))]
     return "| " + " | ".join(cells) + " |"
@@ -114,7 +148,7 @@ def to_csv(board: Board) -> str:
     columns = ["task", "protocol", "fingerprint", "scale", "backbone", "rank", "method", "label", "origin", "metric"]
     columns += ["unit", "primary", "mean", "std", "n", "seeds", "values", "pretraining_data", "pairs"]
     columns += ["flow_supervision", "pretrainings", "pretraining_seconds", "transfer_seconds", "source", "remarks"]
-    columns.append("records")
+    columns += ["images_seen", "images_per_second", "peak_memory_mib", "device", "letters", "versus_random", "records"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -131,7 +165,11 @@ def to_csv(board: Board) -> str:
                 line += [value.mean, value.std, len(value.values), " ".join(map(str, entry.seeds))]
                 line += [" ".join(map(repr, value.values)), name(entry.data), entry.pairs, name(entry.flow_supervision)]
                 line += [entry.pretrainings, entry.pretraining_seconds, entry.transfer_seconds, name(entry.source)]
-                line += [name("; ".join(entry.remarks)), " ".join(record.identity for record in entry.records)]
+                line += [name("; ".join(entry.remarks)), entry.images_seen, entry.images_per_second]
+                line += [entry.peak_memory_mib, name(entry.device)]
+                # They are about the metric that ranks.
+                line += [letters(entry), entry.versus_random] if metric.name == group.primary else ["", ""]
+                line.append(" ".join(record.identity for record in entry.records))
                 writer.writerow(line)
     return text.getvalue()
 
@@ -143,8 +181,8 @@ _FLOATS_IN_A_ROW = 12
 def to_latex(board: Board) -> str:
     """Write a board as LaTeX tables (packages: booktabs, textcomp; T1 font encoding), one for each protocol."""
     lines = ["% Needs \\usepackage{booktabs,textcomp} and \\usepackage[T1]{fontenc}.", f"% {HOW_TO_READ}"]
-    for number, group in enumerate(board.groups):
-        if number and number % _FLOATS_IN_A_ROW == 0:
+    for place, group in enumerate(board.groups):
+        if place and place % _FLOATS_IN_A_ROW == 0:
             lines.append("\\clearpage")
         lines += _latex_table(group)
     return "\n".join(lines) + "\n"
@@ -152,13 +190,16 @@ def to_latex(board: Board) -> str:
 
 def _latex_table(group: Group) -> list[str]:
     caption = f"{group.title}. Protocol {group.fingerprint}" + "".join(f"; {remark}" for remark in group.remarks) + "."
-    names = ["", "method", *(heading(metric) for metric in group.metrics), "learned from", "origin"]
+    if explanation := how_to_read_letters(group):
+        caption += f" {explanation}"
+    said = letter_columns(group)
+    names = ["", "method", *(heading(metric) for metric in group.metrics), *said, "learned from", "origin"]
     lines = [
         "\\begin{table}[htbp]",
         "  \\centering",
         f"  \\caption{{{latex(caption)}}}",
         f"  \\label{{tab:{group.task.replace('_', '-')}-{group.fingerprint}}}" if _is_label(group.task) else "",
-        f"  \\begin{{tabular}}{{rl{'r' * len(group.metrics)}ll}}",
+        f"  \\begin{{tabular}}{{rl{'r' * len(group.metrics)}{'l' * len(said)}ll}}",
         "    \\toprule",
         "    " + " & ".join(latex(name) for name in names) + " \\\\",
         "    \\midrule",
@@ -169,7 +210,8 @@ def _latex_table(group: Group) -> list[str]:
             f"\\textbf{{{text}}}" if entry.rank == 1 and metric.name == group.primary else text
             for text, metric in zip(figures, group.metrics, strict=True)
         ]
-        cells = [str(entry.rank or ""), latex(entry.label), *bold, latex(learned_from(entry)), latex(origin(entry))]
+        cells = [str(entry.rank or ""), latex(entry.label), *bold, *letter_cells(entry, group)]
+        cells += [latex(learned_from(entry)), latex(origin(entry))]
         lines.append("    " + " & ".join(cells) + " \\\\")
     lines += ["    \\bottomrule", "  \\end{tabular}", "\\end{table}", ""]
     return [line for line in lines if line or line == ""]

@@ -1,5 +1,6 @@
 """Every installed method of this repository keeps the contract and brings what belongs to one, found by entry point."""
 
+import ast
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,18 @@ def test_it_comes_with_a_config_for_the_built_in_world_and_a_readme(name: str) -
     assert module.__file__ is not None
     readme = Path(module.__file__).parent / "README.md"
     assert readme.is_file(), f"{readme} should tell paper, choices and cost"
+
+
+def test_methods_import_only_the_public_names_of_each_other() -> None:
+    import ssl_motion_methods
+
+    root = Path(ssl_motion_methods.__path__[0])
+    deep = []
+    for file in root.rglob("*.py"):
+        own = file.relative_to(root).parts[0]
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            parts = [name.split(".") for name in names if name and name.startswith("ssl_motion_methods.")]
+            deep += [f"{file}: {'.'.join(part)}" for part in parts if part[1] != own and len(part) > 2]
+    assert not deep

@@ -65,7 +65,7 @@ def _print_result(result: "LayerResult", as_json: bool) -> None:
         click.echo(f"  {line}")
     if not result.kept["train"]:
         click.echo("Note: no train pair is kept: nothing can be learned from these masks.")
-    elif not result.kept["val"]:
+    elif result.pairs["val"] and not result.kept["val"]:
         click.echo("Note: no val pair is kept: training with these masks goes without validation.")
     click.echo(f"Look at the data: ssl-bench prepare --stats {result.folder}")
 

@@ -11,6 +11,7 @@ from ssl_motion.data.layer_shards import LayerMap
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shards import ShardSet, Split
 from ssl_motion.errors import DataError, UsageError
+from ssl_motion.masks import MASK_VERSION, MaskSettings, make_mask
 from ssl_motion.spec import PuppetsSpec, Strict
 
 
@@ -49,6 +50,28 @@ class LayerMaker(Protocol):
         Raises:
             DataError: The pairs are not what the data set's index says.
         """
+
+
+class MotionMasks:
+    """What moves against the background: 1 where it does, 0 where not, 255 where that is open (`ssl_motion.masks`)."""
+
+    Settings: type[BaseModel] = MaskSettings
+    version = MASK_VERSION
+    advice = "make it: ssl-bench prepare --masks {folder}"
+
+    def check(self, data: ShardSet) -> None:
+        """Accept any pairs."""
+        del data
+
+    def maps(
+        self, settings: BaseModel, data: ShardSet, split: Split, first: int, samples: Iterable[FlowSample]
+    ) -> Iterator[LayerMap]:
+        """See `LayerMaker.maps`."""
+        del data, split, first
+        assert isinstance(settings, MaskSettings)
+        for sample in samples:
+            result = make_mask(sample, settings)
+            yield LayerMap(result.layer, result.facts)
 
 
 class NoSettings(Strict):
@@ -94,7 +117,7 @@ class PuppetsClasses:
         return PuppetsSpec.model_validate(content)
 
 
-LAYER_MAKERS: Mapping[str, LayerMaker] = MappingProxyType({"semantic": PuppetsClasses()})
+LAYER_MAKERS: Mapping[str, LayerMaker] = MappingProxyType({"masks": MotionMasks(), "semantic": PuppetsClasses()})
 """Layer name -> what makes it."""
 
 

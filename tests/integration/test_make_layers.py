@@ -22,6 +22,7 @@ from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shard_pairs import ShardPairs
 from ssl_motion.data.shards import ShardSet, Split, shard_name, write_dataset_index, write_shard
 from ssl_motion.errors import DataError, RunError, UsageError
+from ssl_motion.masks import MaskSettings, make_mask
 from ssl_motion.prepare import layers, makers
 from ssl_motion.prepare.layers import describe_layer, ensure_puppets, make_layer
 from ssl_motion.spec import PuppetsSpec, Strict
@@ -113,6 +114,16 @@ def test_the_true_classes_lie_on_the_images_they_belong_to(pairs: Path) -> None:
             moving = sample.valid & (np.hypot(*np.moveaxis(sample.flow, -1, 0)) > 0.1)
             assert (sample.layers["semantic"][moving] > 0).all()
     assert LayerSet(ShardSet(pairs), "semantic").fingerprint == result.fingerprint
+
+
+def test_motion_masks_are_those_of_the_stored_pairs(pairs: Path) -> None:
+    result = make_layer(pairs, "masks", {"min_foreground": 0.02}, processes=2)
+    stored, kept = ShardPairs([pairs], "train"), ShardPairs([pairs], "train", layers=["masks"])
+    assert 0 < len(kept) == result.kept["train"] == 8 - sum(result.dropped["train"].values())
+    for number, sample in enumerate(kept):
+        expected = make_mask(stored[kept.place(number)], MaskSettings(min_foreground=0.02))
+        assert expected.facts["kept"]
+        np.testing.assert_array_equal(sample.layers["masks"], expected.layer)
 
 
 def test_pairs_in_another_order_than_the_world_has_them_are_refused(pairs: Path) -> None:

@@ -83,7 +83,7 @@ def test_masks_are_made_counted_and_reused(folder: Path) -> None:
     text = bench("--masks", folder, "--processes", "1")
     assert "masks of 10 pairs (4 shards made, 0 there already)" in text
     assert "train: 5 of 10 pairs kept; dropped: little motion 5" in text
-    assert "no val pair is kept" in text
+    assert "Note" not in text
     pairs = ShardPairs([folder], "train", layers=["masks"])
     assert len(pairs) == 5
     for each in pairs:
@@ -91,6 +91,12 @@ def test_masks_are_made_counted_and_reused(folder: Path) -> None:
     again = bench("--masks", folder, "--processes", "1")
     assert "were there already" in again
     assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_nothing_kept_is_said(folder: Path) -> None:
+    text = bench("--masks", folder, "--processes", "1", "--set", "least=0.95")
+    assert "train: 0 of 10 pairs kept" in text
+    assert "Note: no train pair is kept" in text
 
 
 def test_json_tells_the_same(folder: Path) -> None:

@@ -38,6 +38,7 @@ class Pathak(PretrainMethod):
         "Deepak Pathak, Ross Girshick, Piotr Dollár, Trevor Darrell, Bharath Hariharan: Learning Features by Watching "
         "Objects Move. CVPR 2017."
     )
+    trunks = "any (head: deepmask, which AlexNets get, takes images of one size)"
 
     def __init__(self, config: PathakConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)

@@ -39,7 +39,7 @@ class MaskSettings(Strict):
     max_border: _Share = 0.1
     min_inliers: _Share = 0.5
     max_scale: Annotated[float, Field(gt=0)] = 0.01
-    cells: Annotated[int, Field(ge=4, le=64)] = 20
+    cells: Annotated[int, Field(ge=4, le=64)] = 16
 
     @model_validator(mode="after")
     def _thresholds_are_in_order(self) -> "MaskSettings":

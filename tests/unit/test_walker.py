@@ -10,8 +10,9 @@ from torch import Tensor
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
 from ssl_motion.plugins import METHODS, load
+from ssl_motion.paths import find_config
 from ssl_motion.spec import BackboneSpec
-from ssl_motion.spec_text import parse_spec
+from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.testing import SMALL, check_method, example_batch, example_sample
 from ssl_motion_methods import cmp
 from ssl_motion_methods.cmp import CMP, CMPConfig, CMPNetworkConfig
@@ -118,3 +119,22 @@ def test_panels_say_that_there_is_no_guidance_and_published_models_are_refused()
     assert np.array_equal(left, samples[0].image.repeat(2, axis=0).repeat(2, axis=1)), "no arrow is drawn"
     with pytest.raises(UsageError, match="--method cmp"):
         Walker.from_published({}, None)
+
+
+@pytest.mark.parametrize(
+    ("walker", "told"),
+    [
+        ("walker_puppets", "cmp_puppets"),
+        ("walker_videos", "cmp_videos"),
+        ("walker_alexnet_yfcc_youtube_voc", "cmp_alexnet_yfcc_youtube_voc_16gpu_140k"),
+        ("walker_resnet50_yfcc_voc", "cmp_resnet50_yfcc_voc_16gpu_42k"),
+        ("walker_resnet50_yfcc_coco", "cmp_resnet50_yfcc_coco_16gpu_42k"),
+    ],
+)
+def test_configs_are_those_of_cmp_less_the_guidance(walker: str, told: str) -> None:
+    own, other = (load_yaml(find_config("pretrain", name)) for name in (walker, told))
+    assert (own.pop("method"), other.pop("method")) == ("walker", "cmp")
+    own_settings, other_settings = (each.pop("method_config", {}) for each in (own, other))
+    assert own == other
+    assert other_settings.pop("guidance")
+    assert own_settings == other_settings

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
-from ssl_motion.plugins import METHODS, load
 from ssl_motion.paths import find_config
+from ssl_motion.plugins import METHODS, load
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.testing import SMALL, check_method, example_batch, example_sample

@@ -127,7 +127,11 @@ class PretrainMethod(nn.Module, ABC):
         return self.backbone, spec
 
     def evaluate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute further validation figures of a batch (scalars, averaged over the split); none unless overridden."""
+        """Compute further validation figures of a batch (scalars, averaged over the split); none unless overridden.
+
+        The figure "loss_floor" is special: a value that the loss cannot fall below, whatever is learned. Whether a run
+        uses its images is then judged by the part of the loss above it.
+        """
         del batch
         return {}
 

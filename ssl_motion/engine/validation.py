@@ -31,8 +31,9 @@ class Validation:
     Attributes:
         figures: "val/loss"; "val/loss_blind": the same with images exchanged within each batch; "val/gap": what that
             costs (blind - loss); "val/NAME" for each of the method's own.
-        uses_image: whether the gap is above both 1 % of the loss and, from four batches on, twice its standard
-            error over batches; None where there were no two images to exchange.
+        uses_image: whether the gap is above both 1 % of the loss (of what it is above the method's own "loss_floor",
+            where it gives one) and, from four batches on, twice its standard error over batches; None where there were
+            no two images to exchange.
     """
 
     figures: dict[str, float]
@@ -120,7 +121,8 @@ def summarise(rows: list[dict[str, float]]) -> Validation:
     gap = float(np.average(gaps, weights=weights))
     figures["val/gap"] = gap
     error = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) if len(gaps) >= MIN_BATCHES else 0.0
-    return Validation(figures, bool(gap > max(MIN_GAP * abs(figures["val/loss"]), 2 * error)))
+    above_floor = abs(figures["val/loss"] - figures.get("val/loss_floor", 0.0))
+    return Validation(figures, bool(gap > max(MIN_GAP * above_floor, 2 * error)))
 
 
 def _from_all_processes(rows: list[dict[str, float]]) -> list[dict[str, float]]:

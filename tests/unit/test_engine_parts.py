@@ -150,6 +150,8 @@ def test_the_blind_verdict() -> None:
     assert summarise(rows([0.5, 0.6, 0.4])).uses_image is True
     assert summarise(rows([0.0, 0.001, -0.001])).uses_image is False
     assert summarise(rows([0.015] * 5)).uses_image is False  # sure, but under one per cent of the loss
+    floored = [{**row, "loss_floor": 1.5} for row in rows([0.015] * 5)]
+    assert summarise(floored).uses_image is True  # three per cent of what can be learned
     assert summarise(rows([1.0, -0.9, 1.0, -0.9])).uses_image is False  # 2.5 %, but all noise
     assert summarise(rows([-0.3] * 4)).uses_image is False
     assert summarise([{"count": 1.0, "loss": 2.0}]).uses_image is None

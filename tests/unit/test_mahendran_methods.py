@@ -58,7 +58,8 @@ def test_figures_are_logged_and_not_minimised() -> None:
     losses = method.losses(batch)
     assert [key for key in losses if "loss" in key] == ["loss"]
     figures = method.evaluate(batch)
-    assert losses.keys() - {"loss"} == figures.keys() == {"kl", "kl_ratio", "sigma"}
+    assert losses.keys() - {"loss"} == figures.keys() - {"loss_floor"} == {"kl", "kl_ratio", "sigma"}
+    assert figures["loss_floor"].item() == pytest.approx(losses["loss"].item() - losses["kl"].item(), abs=1e-5)
     assert not any(value.requires_grad for key, value in losses.items() if key != "loss")
     assert figures["sigma"].item() == pytest.approx(0.08)
     # An embedding that is the same everywhere is what the ratio compares with.

@@ -38,7 +38,7 @@ class Mahendran(HypercolumnMethod):
         self.width = KernelWidth(config.sigma, config.sigma_range)
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the cross-entropy ("loss"), and the figures of `figures`, which are logged and not minimised."""
+        """Compute the cross-entropy ("loss"), and to be logged only: "kl", "kl_ratio" and "sigma" as in `evaluate`."""
         comparison = self._compare(batch)
         return {"loss": weighted_mean(comparison.cross_entropy, batch["weight"]), **self._figures(comparison, batch)}
 
@@ -49,9 +49,12 @@ class Mahendran(HypercolumnMethod):
             "kl": the loss less the entropy of S_f, its lower bound; the loss itself moves by about 1 % in all.
             "kl_ratio": to the KL of an embedding that is the same everywhere: below 1 something was learned.
             "sigma": the learned width of the flow kernel, in units of normalised flow.
+            "loss_floor": the entropy of S_f.
         """
         with torch.no_grad():
-            return self._figures(self._compare(batch), batch)
+            comparison = self._compare(batch)
+            floor = weighted_mean(comparison.entropy, batch["weight"])
+            return {**self._figures(comparison, batch), "loss_floor": floor}
 
     def _compare(self, batch: Mapping[str, Tensor]) -> Comparison:
         embedding_BPD = self.read(batch, batch["points"])

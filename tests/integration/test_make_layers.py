@@ -122,7 +122,6 @@ def test_motion_masks_are_those_of_the_stored_pairs(pairs: Path) -> None:
     assert 0 < len(kept) == result.kept["train"] == 8 - sum(result.dropped["train"].values())
     for number, sample in enumerate(kept):
         expected = make_mask(stored[kept.place(number)], MaskSettings(min_foreground=0.02))
-        assert expected.facts["kept"]
         np.testing.assert_array_equal(sample.layers["masks"], expected.layer)
 
 
@@ -244,7 +243,7 @@ def test_a_killed_process_leaves_nothing_that_its_successor_trips_over(tmp_path:
     spec = WORLD.model_copy(update={"pairs": 2500})
     folder = ensure_puppets(spec, tmp_path, processes=2)
     child = subprocess.Popen([sys.executable, "-c", CHILD, spec.model_dump_json(), str(tmp_path)])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while not (folder / "train-000000.semantic.index.json").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     child.send_signal(signal.SIGKILL)

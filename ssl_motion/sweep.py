@@ -80,6 +80,7 @@ class SuiteSpec(Strict):
         puppets: the built-in data that pretraining and transfer share; None when the configs name their data.
         worlds: grades of camera motion; the whole suite is done in each of them, in place of that of `puppets`.
         seeds: every pretraining and transfer is done once for each.
+        pretrain_set: dotted keys -> values for every pretraining; its own `set` and `vary` come after.
         pretrain: label -> pretraining.
         transfer: transfers.
         remarks: what a reader of the results should know, printed with them.
@@ -90,6 +91,7 @@ class SuiteSpec(Strict):
     puppets: PuppetsSpec | None = None
     worlds: list[WorldName] = []
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    pretrain_set: dict[str, Any] = {}
     pretrain: dict[str, PretrainEntry] = {}
     transfer: list[TransferEntry] = []
     remarks: list[str] = []
@@ -178,7 +180,7 @@ def _pretrainings(
         others = {key: value for key, value in content.get("data", {}).items() if key != "shards"}
         content["data"] = {**others, "puppets": data.model_dump()}
     for variant, changes in entry.variants(label).items():
-        changed = apply_overrides(content, changes)
+        changed = apply_overrides(content, {**suite.pretrain_set, **changes})
         for seed in suite.seeds:
             spec = parse_spec(PretrainSpec, {**changed, "seed": seed}, f"{path} as {variant!r} of the suite")
             yield Job(f"{world}pretrain {variant} seed {seed}", "pretrain", spec)

@@ -70,7 +70,12 @@ def _tell_apart(groups: list[Group]) -> list[Group]:
 
 
 def _in_short(group: Group) -> dict[str, str]:
-    return {name: abridged(value) for name, value in group.facts.items()}
+    facts = {name: abridged(value) for name, value in group.facts.items()}
+    if group.world:
+        # The name of a built-in world says more than the hash of its images.
+        facts.pop("dataset_hash", None)
+        facts["world"] = group.world
+    return facts
 
 
 def _group_order(group: Group) -> tuple[bool, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STEM = "leaderboard"
+COSTS = "cost"
 
 
 def write_leaderboard(
@@ -37,12 +38,13 @@ def write_leaderboard(
         notes: what a reader should know, printed under the heading.
 
     Returns:
-        The files: Markdown, CSV, LaTeX, HTML and, where there are own results, a picture. The same records
-        give the same bytes.
+        The files: Markdown, CSV, LaTeX, HTML and, where there are own results, a picture of them and one of cost
+        against accuracy. The same records give the same bytes.
 
     Raises:
         RunError: The folder cannot be written.
     """
+    from ssl_motion_reports.cost_picture import draw_costs
     from ssl_motion_reports.page import to_html
     from ssl_motion_reports.picture import draw
     from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
@@ -66,7 +68,7 @@ def write_leaderboard(
     else:
         # One of an earlier report would not belong to these files.
         picture.unlink(missing_ok=True)
-    return written
+    return written + draw_costs(board, out / COSTS)
 
 
 def print_leaderboard(records: Sequence[ResultRecord], console: "Console | None" = None) -> None:

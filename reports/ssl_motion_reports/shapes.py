@@ -117,6 +117,13 @@ class Group:
         return SCALE_MARKS[self.scale]
 
     @property
+    def world(self) -> str:
+        """Name of the built-in world that its images are of; empty for others."""
+        specs = [record.spec for entry in self.entries for record in entry.records]
+        worlds = {str((spec.get("puppets") or {}).get("world", "")) for spec in specs if self.scale == "builtin"}
+        return worlds.pop() if len(worlds) == 1 else ""
+
+    @property
     def title(self) -> str:
         """Protocol, backbone and mark in one line."""
         parts = [self.name, self.backbone, self.mark, self.detail]

@@ -74,8 +74,11 @@ def test_a_suite_is_done_in_each_world_and_an_entry_only_where_it_belongs():
 
 def test_values_to_try_become_variants_that_transfers_follow():
     vary = {"optimizer.lr": [0.001, 0.003], "batch_size": [8, 16]}
-    suite = _suite(pretrain={"cmp": {"config": "cmp_puppets", "vary": vary}}, worlds=[], seeds=[7])
+    common = {"iterations": 5, "optimizer.lr": 9.0}
+    pretrain = {"cmp": {"config": "cmp_puppets", "vary": vary}}
+    suite = _suite(pretrain_set=common, pretrain=pretrain, worlds=[], seeds=[7])
     jobs = {job.name: job for job in plan(suite)}
+    assert {job.spec.iterations for job in jobs.values() if isinstance(job.spec, PretrainSpec)} == {5}
     tried = {
         (job.spec.optimizer.lr, job.spec.batch_size) for job in jobs.values() if isinstance(job.spec, PretrainSpec)
     }

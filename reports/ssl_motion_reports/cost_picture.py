@@ -1,0 +1,204 @@
+"""Cost against accuracy: what each pretraining took in time, and what it gave, as a picture."""
+
+import io
+import math
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssl_motion.fileio import write_atomically
+from ssl_motion_reports.formatting import plain
+from ssl_motion_reports.picture import FAINT, INK, LINE, subtitle_of, title_of
+from ssl_motion_reports.shapes import Board, Entry, Group
+from ssl_motion_reports.texts import heading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+PANEL_INCHES = (5.6, 4.5)
+# Where a label may stand, in points from its point; the nearest free place is taken.
+_RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76), 16
+_STEPS = tuple(step / 12 for step in range(1, 13))
+
+
+def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
+    """Draw one panel for each group with own results whose pretraining was timed.
+
+    Args:
+        board: what to draw.
+        stem: files to write, without suffix; the same board gives the same bytes with the same matplotlib.
+        dpi: pixels per inch of the PNG.
+
+    Returns:
+        The PNG and the SVG; empty where there is nothing to draw.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.style import context
+
+    panels = [(group, _timed(group)) for group in board.groups if _timed(group)]
+    files = [stem.with_suffix(suffix) for suffix in (".png", ".svg")]
+    if not panels:
+        for file in files:
+            # One of an earlier report would not belong to these results.
+            file.unlink(missing_ok=True)
+        return []
+    columns = min(2, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    style = {"font.family": "DejaVu Sans", "text.parse_math": False, "svg.hashsalt": "ssl-motion"}
+    with context(["default", style]):
+        figure = Figure(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows), facecolor="white")
+        FigureCanvasAgg(figure)
+        for place, (group, entries) in enumerate(panels):
+            row, column = divmod(place, columns)
+            width, height = 1 / columns, 1 / rows
+            box = (column * width + 0.125 * width, 1 - (row + 0.855) * height, 0.83 * width, 0.64 * height)
+            _panel(figure.add_axes(box), group, entries)
+        for file, metadata in zip(files, ({"Software": None}, {"Date": None, "Creator": None}), strict=True):
+            content = io.BytesIO()
+            figure.savefig(content, dpi=dpi, format=file.suffix[1:], metadata=metadata)
+            _write(file, content.getvalue())
+    return files
+
+
+def _write(file: Path, content: bytes) -> None:
+    write_atomically(file, lambda out: out.write(content) and None)
+
+
+def _timed(group: Group) -> list[Entry]:
+    return [
+        entry
+        for entry in group.entries
+        if entry.origin == "reproduced" and entry.pretraining_seconds and group.primary in entry.values
+    ]
+
+
+def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
+    metric = next(each for each in group.metrics if each.name == group.primary)
+    points = []
+    for entry in entries:
+        value, seconds = entry.values[group.primary], entry.pretraining_seconds or 0.0
+        points.append((seconds, value.mean))
+        # Hollow, not another colour, so that a print in grey reads the same.
+        face = "white" if entry.versus_random == "not told apart" else INK
+        axes.errorbar(seconds, value.mean, value.std, color=INK, marker="D", mfc=face, ms=6, lw=1.4, zorder=3)
+    for base in (entry for entry in group.entries if entry.method == "random" and group.primary in entry.values):
+        value = base.values[group.primary]
+        axes.axhline(value.mean, color=FAINT, linewidth=1.2, linestyle="--", zorder=1)
+        if value.std is not None:
+            axes.axhspan(value.mean - value.std, value.mean + value.std, color=LINE, alpha=0.45, linewidth=0, zorder=0)
+        axes.annotate(
+            "random", (1, value.mean), (-4, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+            ha="right", va="bottom", color=FAINT, fontsize=8.5,
+        )  # fmt: skip
+    _scale(axes, [seconds for seconds, _ in points])
+    axes.set_xlabel("pretraining, seconds", color=FAINT, fontsize=9)
+    axes.set_ylabel(plain(heading(metric)), color=FAINT, fontsize=9)
+    axes.tick_params(color=LINE, labelcolor=FAINT, labelsize=8.5, which="both")
+    axes.margins(y=0.15)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        axes.spines[side].set_color(LINE)
+    subtitle = subtitle_of(group, entries)
+    hollow = any(entry.versus_random == "not told apart" for entry in entries)
+    key = "mean and standard deviation over seeds" + ("; hollow: not told apart from random" if hollow else "")
+    for height, text, size, colour in (
+        (1.2, title_of(group), 10.5, INK),
+        (1.12, subtitle, 8 * min(1.0, 88 / len(subtitle)), FAINT),
+        (1.05, key, 8, FAINT),
+    ):
+        weight = "bold" if colour == INK else "normal"
+        axes.text(-0.09, height, text, transform=axes.transAxes, fontsize=size, color=colour, fontweight=weight)
+    _label(axes, entries, points, group.primary)
+
+
+def _scale(axes: "Axes", seconds: list[float]) -> None:
+    """A logarithmic axis with room for labels, and ticks that read as numbers however short it is."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    low, high = min(seconds), max(seconds)
+    # A third of a decade at least, so that noise in the time does not look like a difference.
+    room = max(10 ** (1 / 6), (high / low) ** 0.35)
+    axes.set_xlim(low / room, high * room)
+    wide = high * room / (low / room) >= 30
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, 2, 3, 4, 5, 6, 8)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _label(axes: "Axes", entries: list[Entry], points: list[tuple[float, float]], metric: str) -> None:
+    """Write each entry's name beside its point, where it covers neither a point, a spread, nor another name."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.canvas.draw()
+    dots = []
+    for entry, point in zip(entries, points, strict=True):
+        value = entry.values[metric]
+        ends = [axes.transData.transform((point[0], value.mean + sign * (value.std or 0.0))) for sign in (-1, 1)]
+        dots.append(Bbox([(ends[0][0] - 6, ends[0][1] - 6), (ends[1][0] + 6, ends[1][1] + 6)]))
+    taken: list[Bbox] = [*dots, *(text.get_window_extent() for text in axes.texts)]
+    taken += [line.get_window_extent().padded(2) for line in axes.lines if line.get_linestyle() == "--"]
+    for entry, point in zip(entries, points, strict=True):
+        taken.append(_place(axes, plain(entry.label), point, taken))
+
+
+def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbox]") -> "Bbox":
+    """Put a name to the nearest free place, with a line where it is far; returns what it covers."""
+    frame = axes.get_window_extent()
+    best: tuple[float, Annotation] | None = None
+    for radius, direction in product(_RADII, range(_DIRECTIONS)):
+        angle = 2 * math.pi * direction / _DIRECTIONS
+        x, y = radius * math.cos(angle), radius * math.sin(angle)
+        side = "left" if x > 3 else "right" if x < -3 else "center"
+        text = axes.annotate(
+            name, point, (x, y), textcoords="offset points", ha=side, va="center", color=INK, fontsize=8.5, zorder=4,
+            arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
+            if radius > 12 else None,
+        )  # fmt: skip
+        box = _words(text)
+        covered = sum(_overlap(box, other) for other in taken)
+        covered += box.width * box.height - _overlap(box, frame)
+        if radius > 12:
+            covered += _crossed(axes, point, (x, y), taken)
+        if best is None or covered < best[0] - 1e-6:
+            if best is not None:
+                best[1].remove()
+            best = (covered, text)
+        else:
+            text.remove()
+        if covered <= 0:
+            break
+    assert best is not None
+    return _words(best[1])
+
+
+def _words(text: "Annotation") -> "Bbox":
+    """What the words of an annotation cover, without its line."""
+    from matplotlib.text import Text
+
+    text.get_window_extent()  # brings the words to their place
+    return Text.get_window_extent(text).padded(1.5)
+
+
+def _crossed(axes: "Axes", point: tuple[float, float], offset: tuple[float, float], taken: "list[Bbox]") -> float:
+    """How much a line from a point to its name, `offset` points away, runs over other things, as an area."""
+    figure = axes.get_figure()
+    assert figure is not None
+    begin = axes.transData.transform(point)
+    others = [box for box in taken if not box.contains(*begin)]
+    pixels = figure.dpi / 72
+    steps = [(begin[0] + part * offset[0] * pixels, begin[1] + part * offset[1] * pixels) for part in _STEPS]
+    return 20.0 * sum(box.contains(*step) for step in steps for box in others)
+
+
+def _overlap(one: "Bbox", other: "Bbox") -> float:
+    """Area that two boxes share."""
+    width = float(min(one.x1, other.x1) - max(one.x0, other.x0))
+    height = float(min(one.y1, other.y1) - max(one.y0, other.y0))
+    return max(0.0, width) * max(0.0, height)

@@ -70,7 +70,7 @@ class PretrainMethod(nn.Module, ABC):
     def layers(cls, config: BaseModel) -> tuple[str, ...]:
         """Name the maps beside the pairs that the method reads from `sample.layers`; none unless overridden.
 
-        Only pairs for which every one of them is there are trained on. `ssl_motion.prepare.makers` says which there are.
+        Only pairs that every one of them keeps are trained on. `ssl_motion.prepare.makers` says which there are.
         """
         del config
         return ()

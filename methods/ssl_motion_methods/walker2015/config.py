@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ssl_motion.errors import UsageError
 from ssl_motion.flow.codebook import Clusters, Codebook, FrameSide, load_codebook
 from ssl_motion.spec import Strict
 
@@ -47,7 +48,7 @@ class Walker2015Config(Strict):
             for name in ("clusters", "frame_side"):
                 asked, given = getattr(self, name), getattr(self.codebook.settings, name)
                 if asked != given:
-                    raise ValueError(
-                        f"{name} is {asked}, but the codebook was fitted with {given}: set {name}: {given}"
+                    raise UsageError(
+                        f"method_config.{name} is {asked}, but the codebook was fitted with {given}: set it to {given}"
                     )
         return self

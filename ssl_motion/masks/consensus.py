@@ -40,7 +40,10 @@ def neighbour_weights(
 
 
 def vote(initial: _Float64Array, number: _Int64Array, weights: _Float64Array, rounds: int = ROUNDS) -> _Float64Array:
-    """Let regions take the mean vote of those they listen to, again and again; the largest vote is kept at 1.
+    """Let regions take the mean vote of those they listen to, again and again; the largest vote stays what it was.
+
+    (In uNLC it is kept at 1, which is the largest saliency of a whole video there. Within a pair, that would make
+    objects of the faintest noise where nothing moves.)
 
     Args:
         initial: [N] in 0..1.
@@ -49,16 +52,16 @@ def vote(initial: _Float64Array, number: _Int64Array, weights: _Float64Array, ro
         rounds: how often.
 
     Returns:
-        [N] in 0..1; all zero where nobody votes.
+        [N], between 0 and the largest initial vote.
     """
-    votes = initial
+    votes, peak = initial, float(initial.max(initial=0.0))
     for _ in range(rounds):
         votes = np.einsum("nk,nk->n", weights, votes[number])
         largest = float(votes.max(initial=0.0))
         if largest <= 0:
             break
-        votes = votes / largest
-    return votes
+        votes = votes * (peak / largest)
+    return np.minimum(votes, peak)
 
 
 def without_small_blobs(votes_HW: _Float64Array, threshold: float) -> _Float64Array:

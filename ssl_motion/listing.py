@@ -73,10 +73,10 @@ def list_estimators() -> list[Row]:
 
 
 def list_backbones() -> list[Row]:
-    """Trunks that `ssl_motion.backbones` builds."""
-    from ssl_motion.backbones import BACKBONES
+    """Trunks that `ssl_motion.backbones` builds, and the forms of other libraries' names."""
+    from ssl_motion.backbones import BACKBONES, EXTERNAL
 
-    return [{"name": name, "description": line} for name, line in BACKBONES.items()]
+    return [{"name": name, "description": line} for name, line in {**BACKBONES, **EXTERNAL}.items()]
 
 
 def list_configs() -> list[Row]:

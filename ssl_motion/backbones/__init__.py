@@ -29,9 +29,15 @@ BACKBONES: Mapping[str, str] = {
     "resnet101": "ResNet-101, plain 7x7 stem; stride 32, or 4, 8, 16 by dilation",
 }
 
+EXTERNAL: Mapping[str, str] = {
+    "torchvision:NAME": "torchvision's convolutional networks, a stage at each stride; where torchvision is installed",
+    "timm:NAME": "timm's networks that give feature maps, at a stride where they can have one; where timm is installed",
+}
+"""Forms of names of other libraries' trunks (`ssl_motion.backbones.external`)."""
+
 
 def build_backbone(spec: BackboneSpec) -> "Backbone":
-    """Build a trunk with random weights (He initialisation, from torch's global generator).
+    """Build a trunk with random weights, from torch's global generator: He's, or other libraries' own.
 
     Args:
         spec: which trunk, how wide, at which total stride, and whether with batch norms.
@@ -40,10 +46,15 @@ def build_backbone(spec: BackboneSpec) -> "Backbone":
         UsageError: No such trunk (the nearest name is given), or it cannot have that width or stride, or not be
             without batch norms.
     """
+    if spec.arch.startswith(("torchvision:", "timm:")):
+        from ssl_motion.backbones.external import build_external
+
+        return build_external(spec)
     if spec.arch not in BACKBONES:
         known = list(BACKBONES)
         raise UsageError(
-            f"backbone.arch: unknown trunk {spec.arch!r}.{did_you_mean(spec.arch, known)} Known: {', '.join(known)}"
+            f"backbone.arch: unknown trunk {spec.arch!r}.{did_you_mean(spec.arch, known)} "
+            f"Known: {', '.join([*known, *EXTERNAL])}"
         )
     if spec.arch.startswith("alexnet"):
         from ssl_motion.backbones.alexnet import build_alexnet
@@ -59,4 +70,4 @@ def build_backbone(spec: BackboneSpec) -> "Backbone":
     return ResNet(spec.arch, width=spec.width or 64, output_stride=spec.output_stride or 32)
 
 
-__all__ = ["BACKBONES", "INPUT_MEAN", "INPUT_STD", "build_backbone"]
+__all__ = ["BACKBONES", "EXTERNAL", "INPUT_MEAN", "INPUT_STD", "build_backbone"]

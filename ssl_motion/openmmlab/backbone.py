@@ -16,6 +16,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn, no_grad
 
 from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones.external import ExternalTrunk
 from ssl_motion.backbones.initialise import initialise_he
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.weights import load_strict, read_weights
@@ -26,7 +27,8 @@ class TrunkBackbone(BaseModule):  # type: ignore[misc]  # mmengine ships no type
     """One of `ssl_motion.backbones` as an mmseg backbone.
 
     A random start is mmseg's for its own ResNets: He's normal distribution (fan out) for convolutions, batch norms
-    1 and 0, and 0 for the last batch norm of every residual block, so that blocks start as the identity.
+    1 and 0, and 0 for the last batch norm of every residual block, so that blocks start as the identity. Trunks of
+    other libraries start as these make them.
 
     Args:
         spec: a `BackboneSpec` as a dict.
@@ -47,11 +49,12 @@ class TrunkBackbone(BaseModule):  # type: ignore[misc]  # mmengine ships no type
 
     def init_weights(self) -> None:
         """Draw the random start, then load the weights where there are any."""
-        initialise_he(self.trunk)
-        for part in self.trunk.modules():
-            last = getattr(part, "bn3", getattr(part, "bn2", None))
-            if isinstance(last, nn.BatchNorm2d):
-                nn.init.zeros_(last.weight)
+        if not isinstance(self.trunk, ExternalTrunk):
+            initialise_he(self.trunk)
+            for part in self.trunk.modules():
+                last = getattr(part, "bn3", getattr(part, "bn2", None))
+                if isinstance(last, nn.BatchNorm2d):
+                    nn.init.zeros_(last.weight)
         _load(self.trunk, self.weights)
 
     def train(self, mode: bool = True) -> "TrunkBackbone":

@@ -39,23 +39,20 @@ def neighbour_weights(
     return number.astype(np.int64), weights / weights.sum(axis=1, keepdims=True)
 
 
-def vote(initial: _Float64Array, number: _Int64Array, weights: _Float64Array, rounds: int = ROUNDS) -> _Float64Array:
-    """Let regions take the mean vote of those they listen to, again and again; the largest vote stays what it was.
-
-    (In uNLC it is kept at 1, which is the largest saliency of a whole video there. Within a pair, that would make
-    objects of the faintest noise where nothing moves.)
+def vote(initial: _Float64Array, number: _Int64Array, weights: _Float64Array, peak: float) -> _Float64Array:
+    """Let regions take the mean vote of those they listen to, `ROUNDS` times; the largest vote is kept at `peak`.
 
     Args:
         initial: [N] in 0..1.
         number: [N, K], whom each region listens to.
         weights: [N, K], rows sum to 1.
-        rounds: how often.
+        peak: largest vote.
 
     Returns:
-        [N], between 0 and the largest initial vote.
+        [N], between 0 and `peak`; all zero where nobody votes.
     """
-    votes, peak = initial, float(initial.max(initial=0.0))
-    for _ in range(rounds):
+    votes = initial
+    for _ in range(ROUNDS):
         votes = np.einsum("nk,nk->n", weights, votes[number])
         largest = float(votes.max(initial=0.0))
         if largest <= 0:

@@ -89,7 +89,7 @@ def motion_votes(sample: FlowSample, settings: MaskSettings) -> Votes:
     if saliency is None:
         return Votes(None, NO_BACKGROUND, facts)
     regions = find_regions(sample.image, saliency, sample.valid, settings.cells)
-    pixels = consensus(regions)[regions.labels]
+    pixels = consensus(regions, saliency.relative)[regions.labels]
     return Votes(without_small_blobs(pixels, settings.foreground_vote), "", facts)
 
 
@@ -103,8 +103,11 @@ def _saliency(sample: FlowSample, settings: MaskSettings) -> tuple[Saliency | No
     return residual_saliency(sample.flow, sample.valid, fit), facts
 
 
-def consensus(regions: Regions) -> npt.NDArray[np.float64]:
+def consensus(regions: Regions, relative: bool) -> npt.NDArray[np.float64]:
     """Vote of every region, float64 [N] in 0..1.
+
+    The largest vote is 1 where saliency is relative, as in uNLC. Else it stays what it was at first: otherwise the
+    faintest noise would become an object where nothing moves.
 
     Regions without valid flow have no vote of their own; afterwards they get the one of the known regions that they
     lie close to and look like.
@@ -112,7 +115,8 @@ def consensus(regions: Regions) -> npt.NDArray[np.float64]:
     known = regions.known
     number, weights = neighbour_weights(regions.descriptors[known], regions.descriptors[known], NEIGHBOURS + 1)
     votes = np.zeros(len(known))
-    votes[known] = vote(regions.saliency[known], number, weights)
+    initial = regions.saliency[known]
+    votes[known] = vote(initial, number, weights, 1.0 if relative else float(initial.max()))
     if not known.all():
         number, weights = neighbour_weights(regions.looks[known], regions.looks[~known], NEIGHBOURS)
         votes[~known] = (weights * votes[known][number]).sum(axis=1)

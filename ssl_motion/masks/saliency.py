@@ -31,10 +31,12 @@ class Saliency:
     Attributes:
         map: float32 [H, W] in 0..1; meaningless where the flow is invalid.
         own: float32 [H, W, 2]: the motion itself, to compare pixels by; vectors of length 1 and more are salient.
+        relative: whether 1 is only the most that the pair has, be it ever so little; else, 1 is motion beyond doubt.
     """
 
     map: Float32Array
     own: Float32Array
+    relative: bool
 
 
 def residual_saliency(flow_HW2: Float32Array, valid_HW: BoolArray, fit: BackgroundFit) -> Saliency:
@@ -53,7 +55,7 @@ def residual_saliency(flow_HW2: Float32Array, valid_HW: BoolArray, fit: Backgrou
     fastest = float(np.percentile(length[valid_HW], 98))
     top = np.sqrt(SIGNIFICANT * max(fastest, SIGNIFICANT))
     rising = (length - SILENT) / (top - SILENT)
-    return Saliency(np.clip(rising, 0, 1).astype(np.float32), (own / top).astype(np.float32))
+    return Saliency(np.clip(rising, 0, 1).astype(np.float32), (own / top).astype(np.float32), relative=False)
 
 
 def unlc_saliency(flow_HW2: Float32Array, valid_HW: BoolArray) -> Saliency | None:
@@ -92,4 +94,5 @@ def unlc_saliency(flow_HW2: Float32Array, valid_HW: BoolArray) -> Saliency | Non
     inner[rim : height - rim, rim : width - rim] = smooth[rim : height - rim, rim : width - rim]
     largest = float(inner[valid_HW].max())
     level = inner / largest if largest > 0 else inner
-    return Saliency(level.astype(np.float32), (flow / max(float(np.percentile(speed[valid_HW], 98)), 1.0)))
+    fastest = max(float(np.percentile(speed[valid_HW], 98)), _UNLC_STATIC_SPEED)
+    return Saliency(level.astype(np.float32), flow / np.float32(fastest), relative=True)

@@ -15,6 +15,7 @@ import pytest
 
 from ssl_motion.data.sample import UNKNOWN_LABEL
 from ssl_motion.masks import MaskSettings, make_mask, motion_votes
+from ssl_motion.masks.generator import trimap
 from ssl_motion.puppets.exact import compose
 from ssl_motion.puppets.painter import Painter
 
@@ -36,16 +37,17 @@ def measured(truths, camera: str, background: str, **noise: float) -> tuple[floa
         sample = cameras.filmed(truth, cameras.camera(camera, side), **noise)
         mask_settings = MaskSettings(background=background, **NO_PRUNING)
         votes = motion_votes(sample, mask_settings).map
-        overlaps.append(0.0 if votes is None else cameras.overlap(votes >= 0.7, truth.moving))
-        layer = make_mask(sample, mask_settings).layer
+        overlaps.append(cameras.overlap(votes >= 0.7, truth.moving))
+        layer = trimap(votes, mask_settings)
         stated = layer != UNKNOWN_LABEL
-        if stated.any():
-            accuracies.append(((layer == 1) == truth.moving)[stated].mean())
-    return float(np.mean(overlaps)), float(np.mean(accuracies)) if accuracies else 0.0
+        accuracies.append(((layer == 1) == truth.moving)[stated].mean())
+    return float(np.mean(overlaps)), float(np.mean(accuracies))
 
 
-@pytest.mark.parametrize("camera", ["static", "pan", "zoom", "roll", "perspective"])
-@pytest.mark.parametrize("background", ["quadratic", "homography"])
+@pytest.mark.parametrize(
+    ("background", "camera"),
+    [*(("quadratic", camera) for camera in cameras.CAMERAS), ("homography", "perspective"), ("affine", "zoom")],
+)
 def test_masks_find_what_moves_under_every_camera(truths, background: str, camera: str) -> None:
     overlap, accuracy = measured(truths, camera, background)
     print(f"{background} under {camera}: IoU {overlap:.3f}, trimap accuracy {accuracy:.3f}")
@@ -58,7 +60,7 @@ def test_an_affine_background_fails_under_perspective(truths) -> None:
     overlap, accuracy = measured(truths, "perspective", "affine")
     print(f"affine under perspective: IoU {overlap:.3f}, trimap accuracy {accuracy:.3f}")
     assert overlap < 0.4
-    for truth in truths:
+    for truth in truths[:6]:
         sample = cameras.filmed(truth, cameras.camera("perspective", 96))
         assert not make_mask(sample, MaskSettings(background="affine")).facts["kept"]
 
@@ -71,10 +73,10 @@ def test_uncertain_flow_costs_overlap_before_it_costs_accuracy(truths) -> None:
     assert accuracy >= 0.93
 
 
-@pytest.mark.parametrize("camera", ["static", "pan", "zoom", "roll", "perspective"])
+@pytest.mark.parametrize("camera", cameras.CAMERAS)
 def test_a_camera_alone_gives_no_mask(truths, camera: str) -> None:
     """The scenes' images, with nothing in them moving on its own; flow as uncertain as an estimator's."""
-    still = [replace(truth, targets=cameras.pixels(96)) for truth in truths[:8]]
+    still = [replace(truth, targets=cameras.pixels(96)) for truth in truths[:4]]
     for truth in still:
         sample = cameras.filmed(truth, cameras.camera(camera, 96), noise=0.1)
         facts = make_mask(sample, MaskSettings()).facts

@@ -79,7 +79,8 @@ class PretrainMethod(nn.Module, ABC):
     def fit(cls, config: BaseModel, samples: Sequence[FlowSample], fingerprint: str) -> BaseModel:
         """Complete the settings by what is estimated from the training pairs, such as a codebook; as given by default.
 
-        Called before the method is built, in every process; must be deterministic, and look at few samples.
+        Called before the method is built, once in a run's life and by its first process; what it returns is kept in the
+        run folder (`fitted.json`). Must be deterministic, and look at few samples.
 
         Args:
             config: of the class's `Config`.

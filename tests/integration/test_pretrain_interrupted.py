@@ -76,6 +76,14 @@ CMP = {
     "iterations": 60,
 }
 
+EARLY = {
+    "schedule": {"type": "constant"},
+    "optimizer": {"type": "adamw", "lr": 0.01},
+    "iterations": 400,
+    "validate_every": 10,
+    "early_stopping": 2,
+}
+
 
 def start(spec: Path, runs: Path, *options: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(PLUGIN), "OMP_NUM_THREADS": "1"}
@@ -138,6 +146,7 @@ def assert_same(a: Path, b: Path) -> None:
     [
         pytest.param(2, (28,), {"validate_every": 40, "iterations": 100}, id="workers"),
         pytest.param(0, (28,), CMP, id="cmp"),
+        pytest.param(1, (14, 28), EARLY, id="early stopping", marks=pytest.mark.slow),
         pytest.param(0, (7, 28), {}, id="twice", marks=pytest.mark.slow),
         pytest.param(2, (7, 28), CMP, id="cmp twice", marks=pytest.mark.slow),
     ],
@@ -258,7 +267,7 @@ def test_two_gloo_processes_are_one_with_twice_the_batch(tmp_path: Path, pairs: 
     _, err = finish(start(two, tmp_path / "refused"), 2)
     assert "torchrun --standalone --nproc_per_node 2" in err
 
-    mixed = write_spec(tmp_path / "mixed.yaml", pairs, processes=2, iterations=80)
+    mixed = write_spec(tmp_path / "mixed.yaml", pairs, processes=2, **EARLY)
     finish(start(mixed, tmp_path / "whole", launcher=torchrun))
     runs = tmp_path / "killed"
     process = start(mixed, runs, launcher=torchrun)

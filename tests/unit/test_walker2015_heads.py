@@ -140,13 +140,13 @@ def test_a_view_is_a_squeezed_whole_or_a_crop() -> None:
     assert build(ALEXNET).view(sample, generator(0, "view")) is sample
 
 
-def test_panels_show_image_prediction_and_truth() -> None:
+def test_panels_show_image_predictions_and_truth() -> None:
     method, sample = build(SMALL).eval(), example_sample(size=96)
     batch = {
         "image": torch.zeros(1, 3, 96, 96),
         **{k: v[None] for k, v in method.targets(sample, generator(0, "")).items()},
     }
     (panel,) = method.preview(batch, [sample.image])
-    assert panel.shape == (2 * 96 + 18, 3 * 2 * 96 + 2 * 4, 3)
+    assert panel.shape == (2 * 96 + 18, 4 * 2 * 96 + 3 * 4, 3)
     assert (panel[18:, :192] == sample.image.repeat(2, axis=0).repeat(2, axis=1)).all()
     assert (panel[18:, -192:][~sample.valid.repeat(2, axis=0).repeat(2, axis=1)] == 0).all()

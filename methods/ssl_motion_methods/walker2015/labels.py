@@ -44,10 +44,10 @@ def hard_labels(flow_B2HW: Tensor, valid_B1HW: Tensor, vectors_K2: Tensor, grid:
     return labels.masked_fill(~at_centres(valid_B1HW, grid)[:, 0], UNKNOWN_LABEL)
 
 
-def expected_vector(logits_BKhw: Tensor, vectors_K2: Tensor) -> Tensor:
-    """Average the vectors by the softmax of their scores: float32 [B, 2, h, w], in the vectors' unit.
+def expectation(logits_BKhw: Tensor, values_KC: Tensor) -> Tensor:
+    """Average what belongs to each vector, such as itself, by the softmax of the scores: float32 [B, C, h, w].
 
     Sums, not a matrix product, so that autocast and TF32 leave it in float32.
     """
     share = logits_BKhw.float().softmax(dim=1)
-    return torch.stack([(share * vectors_K2[:, axis, None, None]).sum(dim=1) for axis in (0, 1)], dim=1)
+    return torch.stack([(share * values[:, None, None]).sum(dim=1) for values in values_KC.T], dim=1)

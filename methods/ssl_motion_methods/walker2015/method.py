@@ -16,7 +16,7 @@ from ssl_motion.flow.codebook import CodebookSettings, fit_codebook, frame_scale
 from ssl_motion.protocols import Backbone, PretrainMethod
 from ssl_motion_methods.walker2015.config import Walker2015Config
 from ssl_motion_methods.walker2015.heads import build_head, freeze_beyond, head_stage
-from ssl_motion_methods.walker2015.labels import expected_vector, hard_labels
+from ssl_motion_methods.walker2015.labels import expectation, hard_labels
 from ssl_motion_methods.walker2015.preview import draw_panel
 
 
@@ -122,19 +122,21 @@ class Walker2015(PretrainMethod):
         total = F.cross_entropy(logits, labels, ignore_index=UNKNOWN_LABEL, reduction="sum")
         return {"loss": total / (labels != UNKNOWN_LABEL).sum().clamp(min=1)}
 
-    def _flow(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
-        coarse = expected_vector(logits, self.vectors) / frame_scale(self.settings.frame_side, size)
-        return F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
-
     def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Predict flow, float32 [B, 2, H, W] in pixels: the expectation over the codebook, upsampled bilinearly."""
-        return self._flow(self.logits(batch), _size(batch))
+        return self._expectation(self.logits(batch), self.vectors, _size(batch))
+
+    def _expectation(self, logits: Tensor, values_KC: Tensor, size: tuple[int, int]) -> Tensor:
+        """Average what belongs to each vector, in pixels of the frame: [B, C, H, W], in pixels of the image."""
+        coarse = expectation(logits, values_KC) / frame_scale(self.settings.frame_side, size)
+        return F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
 
     def evaluate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the end-point error over valid pixels ("epe") and the share of cells classified right ("top1")."""
         with torch.no_grad():
             logits = self.logits(batch)
-            error_BHW = torch.linalg.vector_norm(self._flow(logits, _size(batch)) - batch["flow"], dim=1)
+            predicted = self._expectation(logits, self.vectors, _size(batch))
+            error_BHW = torch.linalg.vector_norm(predicted - batch["flow"], dim=1)
             labels = self.labels(batch, _grid(logits))
         valid_BHW, known = batch["valid"][:, 0], labels != UNKNOWN_LABEL
         right = (logits.argmax(dim=1) == labels) & known
@@ -144,11 +146,14 @@ class Walker2015(PretrainMethod):
         }
 
     def preview(self, batch: Mapping[str, Tensor], images: list[UInt8Array]) -> list[UInt8Array]:
-        """Draw image, predicted flow and true flow side by side, in one colour scale each panel."""
+        """Draw image, expected flow, expected speed and true flow side by side, on one scale each panel."""
         with torch.no_grad():
-            predicted = self.predict(batch).cpu().numpy()
+            values = torch.cat([self.vectors, self.vectors.norm(dim=1, keepdim=True)], dim=1)
+            predicted = self._expectation(self.logits(batch), values, _size(batch)).cpu().numpy()
         true, valid = (each.cpu().numpy() for each in (batch["flow"], batch["valid"]))
-        return [draw_panel(image, predicted[i], true[i], valid[i, 0]) for i, image in enumerate(images)]
+        return [
+            draw_panel(image, predicted[i, :2], predicted[i, 2], true[i], valid[i, 0]) for i, image in enumerate(images)
+        ]
 
 
 def _size(batch: Mapping[str, Tensor]) -> tuple[int, int]:

@@ -13,15 +13,22 @@ _GAP = 4
 
 
 def draw_panel(
-    image: UInt8Array, predicted_2HW: Float32Array, true_2HW: Float32Array, valid_HW: BoolArray
+    image: UInt8Array,
+    predicted_2HW: Float32Array,
+    speed_HW: Float32Array,
+    true_2HW: Float32Array,
+    valid_HW: BoolArray,
 ) -> UInt8Array:
-    """Draw one sample: image, predicted flow, true flow.
+    """Draw one sample: image, predicted flow, predicted speed, true flow.
 
-    Both flows share one colour scale, which the longest true vector fills (or 5 pixels, where nothing is faster).
+    An image often shows that something moves and not where to. Expected flow then averages opposite directions and is
+    near zero; the expected speed (white is still, black is fast) is not. All share one scale, which the longest true
+    vector fills (or 5 pixels, where nothing is faster).
 
     Args:
         image: uint8 [H, W, 3] RGB.
-        predicted_2HW: in pixels.
+        predicted_2HW: expected flow in pixels.
+        speed_HW: expected speed in pixels.
         true_2HW: in pixels.
         valid_HW: where the true flow is known; black elsewhere.
 
@@ -32,9 +39,12 @@ def draw_panel(
     radius = max(_LEAST_RADIUS, float(known.max(initial=0.0)))
     predicted = flow_to_colour(np.moveaxis(predicted_2HW, 0, -1), radius)
     true = flow_to_colour(np.moveaxis(true_2HW, 0, -1), radius, valid_HW)
+    grey = 255 * (1 - np.clip(speed_HW / radius, 0, 1))
+    speed = grey.astype(np.uint8)[..., None].repeat(3, axis=-1)
     zoom = max(1, -(-_LEAST_HEIGHT // image.shape[0]))
     columns = []
-    for title, picture in (("image", image), ("predicted flow", predicted), (f"true flow, <= {radius:.1f} px", true)):
+    pictures = {"image": image, "expected flow": predicted, "expected speed": speed}
+    for title, picture in {**pictures, f"true flow, <= {radius:.1f} px": true}.items():
         strip = np.full((_CAPTION, picture.shape[1] * zoom, 3), 255, np.uint8)
         cv2.putText(strip, title, (3, _CAPTION - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (20, 20, 20), 1, cv2.LINE_AA)
         column = np.concatenate([strip, picture.repeat(zoom, axis=0).repeat(zoom, axis=1)])

@@ -8,11 +8,9 @@ reuses its own run.
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any, Literal
 import yaml
 
 from ssl_motion.fileio import write_text
+from ssl_motion.launching import Fresh, Running
 from ssl_motion.sweep import Job, job_spec_file
 
 State = Literal["waiting", "running", "done", "reused", "failed", "skipped"]
@@ -52,7 +51,7 @@ class JobStatus:
     run: str = ""
     began: float = 0.0
     seconds: float = 0.0
-    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    process: Running | None = field(default=None, repr=False)
 
     @property
     def last_line(self) -> str:
@@ -73,6 +72,7 @@ class LocalExecutor:
         folder: where job specs and logs go.
         arguments: options handed to every command, such as ["--runs", "runs"].
         slots: how many jobs run at once.
+        start: starts a command: `ssl_motion.launching.Fresh`, or a `Forks`.
         find_finished: looks for a job's finished run, given the run of its parent; such jobs are not started.
     """
 
@@ -82,9 +82,10 @@ class LocalExecutor:
         arguments: list[str],
         slots: int,
         find_finished: Callable[[Job, str | None], str | None] = lambda job, parent: None,
+        start: Callable[[Sequence[str], Path, Path], Running] = Fresh,
     ) -> None:
         self.folder, self.arguments, self.slots = folder, arguments, slots
-        self.find_finished = find_finished
+        self.find_finished, self.start = find_finished, start
 
     def run(self, jobs: Iterable[Job], on_change: Callable[[list[JobStatus]], None]) -> list[JobStatus]:
         """Run all jobs; a failure skips what depends on it and stops nothing else.
@@ -141,12 +142,9 @@ class LocalExecutor:
         if parent is not None:
             content["init"] = parent.run
         write_text(spec_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-        command = [sys.executable, "-m", "ssl_motion", status.job.verb, str(spec_file), "--json", *self.arguments]
-        with status.log.open("wb") as log, spec_file.with_suffix(".out").open("wb") as out:
-            # A session of its own: Ctrl-C reaches the jobs through `_stop` alone, once.
-            status.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True, env=os.environ.copy()
-            )
+        # A session of its own: Ctrl-C reaches the jobs through `_stop` alone, once.
+        command = [status.job.verb, str(spec_file), "--json", *self.arguments]
+        status.process = self.start(command, spec_file.with_suffix(".out"), status.log)
         status.state, status.began = "running", time.monotonic()
 
     def _collect(self, status: JobStatus) -> None:
@@ -167,12 +165,10 @@ class LocalExecutor:
             status.process for status in statuses if status.process is not None and status.process.poll() is None
         ]
         for process in running:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         for process in running:
-            try:
-                process.wait(timeout=max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            if process.wait(max(0.0, deadline - time.monotonic())) is None:
                 process.kill()
 
 

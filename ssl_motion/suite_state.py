@@ -45,6 +45,17 @@ def finished_runs(jobs: Sequence[Job], store: Store) -> dict[str, str]:
     return found
 
 
+def modules_of(jobs: Sequence[Job]) -> list[str]:
+    """Modules of the methods and tasks that jobs use, and of the libraries below the tasks."""
+    from ssl_motion import plugins
+
+    used = {job.spec.method if isinstance(job.spec, PretrainSpec) else job.spec.task for job in jobs}
+    found = [*plugins.available(plugins.METHODS), *plugins.available(plugins.BENCHMARKS)]
+    modules = sorted({plugin.target.partition(":")[0] for plugin in found if plugin.name in used})
+    transfers = any(job.verb == "transfer" for job in jobs)
+    return [*modules, "ssl_motion.openmmlab.registered"] if transfers else modules
+
+
 def prepare_worlds(jobs: Sequence[Job], store: Store, processes: int) -> None:
     """Render the built-in data that jobs read, layers beside the pairs included, once and with all cores.
 

@@ -30,10 +30,11 @@ def command(
     from ssl_motion.cli.suite_display import SuiteDisplay
     from ssl_motion.errors import RunError
     from ssl_motion.executors import LocalExecutor
+    from ssl_motion.launching import Forks, Fresh
     from ssl_motion.locking import held
     from ssl_motion.paths import runs_root
     from ssl_motion.store import Store
-    from ssl_motion.suite_state import finished_run, finished_runs, prepare_worlds
+    from ssl_motion.suite_state import finished_run, finished_runs, modules_of, prepare_worlds
     from ssl_motion.sweep import load_suite, plan
 
     spec = load_suite(suite)
@@ -54,7 +55,13 @@ def command(
         # Two suites at once would write each other's logs.
         with held(folder, "suite.lock"), SuiteDisplay(slots) as display:
             prepare_worlds([job for job in planned if job.name not in finished], store, processes=slots)
-            executor = LocalExecutor(folder, arguments, slots, lambda job, parent: finished_run(job, parent, store))
+            executor = LocalExecutor(
+                folder,
+                arguments,
+                slots,
+                lambda job, parent: finished_run(job, parent, store),
+                Forks(modules_of(planned)) if Forks.available() else Fresh,
+            )
             statuses = executor.run(planned, display.update)
     except KeyboardInterrupt:
         raise RunError("interrupted; the same command continues where it stopped") from None

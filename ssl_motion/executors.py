@@ -143,7 +143,7 @@ class LocalExecutor:
             content["init"] = parent.run
         write_text(spec_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         # A session of its own: Ctrl-C reaches the jobs through `_stop` alone, once.
-        command = [status.job.verb, str(spec_file), "--json", *self.arguments]
+        command = [status.job.verb, str(spec_file), "--json", *self.arguments, *status.job.options]
         status.process = self.start(command, spec_file.with_suffix(".out"), status.log)
         status.state, status.began = "running", time.monotonic()
 

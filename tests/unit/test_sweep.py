@@ -10,7 +10,7 @@ import pytest
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.executors import LocalExecutor
 from ssl_motion.spec import BackboneSpec, DataSpec, PretrainSpec, PuppetsSpec, TransferSpec
-from ssl_motion.sweep import Job, SuiteSpec, job_spec_file, load_suite, plan
+from ssl_motion.sweep import Job, PretrainEntry, SuiteSpec, TransferEntry, job_spec_file, load_suite, plan
 
 
 def test_quickstart_pairs_every_transfer_with_the_pretraining_of_its_seed():
@@ -252,3 +252,15 @@ def test_the_time_left_is_that_of_the_jobs_to_come():
     assert seconds_left([*known, status(fourth, "waiting")], slots=2) == pytest.approx((40 + 10) / 2)
     assert seconds_left([*known[:2], status(third, "waiting")], slots=2) is None, "no transfer has been timed"
     assert seconds_left([known[0], known[2]], slots=2) is None, "nothing is left"
+
+
+def test_the_memory_format_is_an_option_of_pretrainings_alone():
+    suite = SuiteSpec(
+        title="t",
+        puppets=PuppetsSpec(),
+        pretrain={"cmp": PretrainEntry(config="cmp_puppets")},
+        transfer=[TransferEntry(task="voc_fcn", task_config={"preset": "puppets_fcn"}, inits=["cmp"])],
+        channels_last=True,
+    )
+    assert [(job.verb, job.options) for job in plan(suite)] == [("pretrain", ("--channels-last",)), ("transfer", ())]
+    assert {job.options for job in plan(suite.model_copy(update={"channels_last": False}))} == {()}

@@ -141,7 +141,7 @@ def test_overfitting_a_batch_drives_loss_and_end_point_error_down() -> None:
     optimiser = torch.optim.AdamW(method.parameters(), lr=3e-3)
     before = float(method.eval().evaluate(batch)["epe"])
     method.train()
-    for _ in range(110):
+    for _ in range(140):
         optimiser.zero_grad()
         loss = sum(method.losses(batch).values())
         loss.backward()

@@ -6,7 +6,7 @@
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
 _base_ = ["puppets_fcn.py"]
 
-iterations = 300
+iterations = 150
 
 model = dict(
     backbone=dict(frozen=True),
@@ -21,6 +21,6 @@ model = dict(
         loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0, avg_non_ignore=True),
     ),
 )
-optim_wrapper = dict(optimizer=dict(lr=1e-2))
-param_scheduler = [dict(type="OneCycleLR", eta_max=1e-2, total_steps=iterations, by_epoch=False)]
+optim_wrapper = dict(optimizer=dict(lr=1e-1))
+param_scheduler = [dict(type="OneCycleLR", eta_max=1e-1, total_steps=iterations, by_epoch=False)]
 train_cfg = dict(max_iters=iterations)

@@ -264,3 +264,23 @@ def test_the_memory_format_is_an_option_of_pretrainings_alone():
     )
     assert [(job.verb, job.options) for job in plan(suite)] == [("pretrain", ("--channels-last",)), ("transfer", ())]
     assert {job.options for job in plan(suite.model_copy(update={"channels_last": False}))} == {()}
+
+
+@pytest.mark.parametrize("name", ["puppets_methods", "puppets_methods_search"])
+def test_shipped_comparisons_treat_every_method_alike(name):
+    jobs = [job for job in plan(load_suite(name)) if isinstance(job.spec, PretrainSpec)]
+    alike = {
+        (job.spec.iterations, job.spec.batch_size, job.spec.schedule.type, job.spec.backbone, job.spec.optimizer.type,
+         job.spec.optimizer.weight_decay, job.spec.data.flip, job.spec.data.crop, job.spec.data.puppets.pairs)
+        for job in jobs
+    }  # fmt: skip
+    assert len(alike) == 1
+    methods = {job.spec.method for job in jobs}
+    tries = {method: {job.spec.optimizer.lr for job in jobs if job.spec.method == method} for method in methods}
+    if name == "puppets_methods":
+        assert {job.spec.data.control for job in jobs} == {"none", "shuffled_flow", "camera_flow", "reversed_flow"}
+        assert all(len(rates) == 1 for rates in tries.values())
+    else:
+        assert all(rates == {0.001, 0.003, 0.01} for rates in tries.values())
+        assert not {job.spec.seed for job in jobs} & set(load_suite("puppets_methods").seeds)
+    assert methods == {"cmp", "walker", "walker2015", "pathak", "mahendran", "mahendran_direct", "supervised"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PANEL_INCHES = (5.6, 4.5)
 # Where a label may stand, in points from its point; the nearest free place is taken.
-_RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76), 16
+_RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76, 100, 130), 16
 _STEPS = tuple(step / 12 for step in range(1, 13))
 
 
@@ -145,13 +145,13 @@ def _label(axes: "Axes", entries: list[Entry], points: list[tuple[float, float]]
     taken: list[Bbox] = [*dots, *(text.get_window_extent() for text in axes.texts)]
     taken += [line.get_window_extent().padded(2) for line in axes.lines if line.get_linestyle() == "--"]
     for entry, point in zip(entries, points, strict=True):
-        taken.append(_place(axes, plain(entry.label), point, taken))
+        taken += _place(axes, plain(entry.label), point, taken)
 
 
-def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbox]") -> "Bbox":
-    """Put a name to the nearest free place, with a line where it is far; returns what it covers."""
+def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbox]") -> "list[Bbox]":
+    """Put a name to the nearest free place, with a line where it is far; returns what name and line cover."""
     frame = axes.get_window_extent()
-    best: tuple[float, Annotation] | None = None
+    best: tuple[float, Annotation, list[Bbox]] | None = None
     for radius, direction in product(_RADII, range(_DIRECTIONS)):
         angle = 2 * math.pi * direction / _DIRECTIONS
         x, y = radius * math.cos(angle), radius * math.sin(angle)
@@ -162,20 +162,22 @@ def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbo
             if radius > 12 else None,
         )  # fmt: skip
         box = _words(text)
-        covered = sum(_overlap(box, other) for other in taken)
-        covered += box.width * box.height - _overlap(box, frame)
-        if radius > 12:
-            covered += _crossed(axes, point, (x, y), taken)
+        line = _line(axes, point, (x, y)) if radius > 12 else []
+        # Covered words are worse than crossed lines.
+        covered = 50 * sum(_overlap(box, other) for other in taken)
+        covered += 50 * (box.width * box.height - _overlap(box, frame))
+        begin = axes.transData.transform(point)
+        covered += sum(_overlap(step, other) for step in line for other in taken if not other.contains(*begin))
         if best is None or covered < best[0] - 1e-6:
             if best is not None:
                 best[1].remove()
-            best = (covered, text)
+            best = (covered, text, [box, *line])
         else:
             text.remove()
-        if covered <= 0:
+        if covered <= 1e-3:
             break
     assert best is not None
-    return _words(best[1])
+    return best[2]
 
 
 def _words(text: "Annotation") -> "Bbox":
@@ -186,15 +188,16 @@ def _words(text: "Annotation") -> "Bbox":
     return Text.get_window_extent(text).padded(1.5)
 
 
-def _crossed(axes: "Axes", point: tuple[float, float], offset: tuple[float, float], taken: "list[Bbox]") -> float:
-    """How much a line from a point to its name, `offset` points away, runs over other things, as an area."""
+def _line(axes: "Axes", point: tuple[float, float], offset: tuple[float, float]) -> "list[Bbox]":
+    """Small boxes along the line from a point to its name, `offset` points away."""
+    from matplotlib.transforms import Bbox
+
     figure = axes.get_figure()
     assert figure is not None
-    begin = axes.transData.transform(point)
-    others = [box for box in taken if not box.contains(*begin)]
+    x, y = axes.transData.transform(point)
     pixels = figure.dpi / 72
-    steps = [(begin[0] + part * offset[0] * pixels, begin[1] + part * offset[1] * pixels) for part in _STEPS]
-    return 20.0 * sum(box.contains(*step) for step in steps for box in others)
+    steps = [(x + part * offset[0] * pixels, y + part * offset[1] * pixels) for part in _STEPS]
+    return [Bbox([(left - 1.5, low - 1.5), (left + 1.5, low + 1.5)]) for left, low in steps]
 
 
 def _overlap(one: "Bbox", other: "Bbox") -> float:

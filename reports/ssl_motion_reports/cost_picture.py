@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PANEL_INCHES = (5.6, 4.5)
 # Where a label may stand, in points from its point; the nearest free place is taken.
-_RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76, 100, 130), 16
+_RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76, 100), 16
 _STEPS = tuple(step / 12 for step in range(1, 13))
 
 
@@ -163,18 +163,20 @@ def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbo
         )  # fmt: skip
         box = _words(text)
         line = _line(axes, point, (x, y)) if radius > 12 else []
-        # Covered words are worse than crossed lines.
+        # Covered words are worse than crossed lines, and these worse than distance.
         covered = 50 * sum(_overlap(box, other) for other in taken)
         covered += 50 * (box.width * box.height - _overlap(box, frame))
         begin = axes.transData.transform(point)
-        covered += sum(_overlap(step, other) for step in line for other in taken if not other.contains(*begin))
+        clean = covered <= 1e-3
+        crossed = sum(_overlap(step, other) for step in line for other in taken if not other.contains(*begin))
+        covered += crossed + radius
         if best is None or covered < best[0] - 1e-6:
             if best is not None:
                 best[1].remove()
             best = (covered, text, [box, *line])
         else:
             text.remove()
-        if covered <= 1e-3:
+        if clean and not crossed:
             break
     assert best is not None
     return best[2]

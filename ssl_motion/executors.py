@@ -191,6 +191,6 @@ def _answer(path: Path) -> dict[str, Any]:
     """Read the JSON object that a command printed; empty when it printed none."""
     try:
         answer = json.loads(path.read_text(encoding="utf-8").strip() or "{}")
-    except ValueError:
+    except (OSError, ValueError):
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -8,13 +8,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
+
+from ssl_motion import provenance
+
 SERVER_IMPORTS = ("ssl_motion.cli.pretrain_verb", "ssl_motion.engine.pretrain", "ssl_motion.transfer")
 """What every command needs; modules that do not import are left to the commands, which then say so."""
+
+_LOST = 255  # what multiprocessing gives for the exit code where the server is gone that would know it
+_POLL_SECONDS = 0.05
 
 
 class Running(Protocol):
@@ -80,6 +89,9 @@ class Fresh:
 class Forks:
     """Starts commands as forks of a server, which imports what they need once.
 
+    Where the server does not come up, since a module fails when it is imported, commands are started from nothing:
+    those that need the module then say what is wrong.
+
     Args:
         modules: what to import beside `SERVER_IMPORTS`, such as the modules of plugins.
     """
@@ -87,21 +99,37 @@ class Forks:
     def __init__(self, modules: Sequence[str] = ()) -> None:
         self._context: Any = get_context("forkserver")
         self._context.set_forkserver_preload([*SERVER_IMPORTS, *modules])
+        self._code: tuple[str, bool | None] | None = None
+        self._works = True
 
     @staticmethod
     def available() -> bool:
         """Whether processes can be forked safely here."""
         return sys.platform == "linux"
 
-    def __call__(self, arguments: Sequence[str], out: Path, log: Path) -> "Forked":
+    def __call__(self, arguments: Sequence[str], out: Path, log: Path) -> Running:
         """Start `ssl-bench ARGUMENTS`."""
-        process = self._context.Process(target=_command, args=(list(arguments), str(out), str(log)))
-        process.start()
+        if not self._works:
+            return Fresh(arguments, out, log)
+        # The server imports the code now; the checkout may move on before its last fork.
+        self._code = self._code or provenance.code_state()
+        for path in (out, log):
+            path.write_bytes(b"")  # a fork that dies at once leaves nothing of an earlier attempt
+        process = self._context.Process(target=_fork, args=(self._code, list(arguments), str(out), str(log)))
+        try:
+            process.start()
+        except (OSError, EOFError):
+            self._works = False
+            print("commands cannot be forked from a server (see above); they are started from nothing", file=sys.stderr)
+            return Fresh(arguments, out, log)
         return Forked(process)
 
 
 class Forked:
-    """A command in a fork of the server, in a session of its own."""
+    """A command in a fork of the server, in a session of its own.
+
+    It outlives the server, which a closed terminal ends for instance; then its exit code is lost.
+    """
 
     def __init__(self, process: Any) -> None:
         self._process = process
@@ -114,24 +142,44 @@ class Forked:
     def poll(self) -> int | None:
         """Return the exit code; None while it runs."""
         code: int | None = self._process.exitcode
-        return code
+        return None if code == _LOST and self._lives() else code
 
     def terminate(self) -> None:
         """Ask it to stop."""
-        self._process.terminate()
+        self._send(signal.SIGTERM)
 
     def kill(self) -> None:
         """Stop it at once."""
-        self._process.kill()
+        self._send(signal.SIGKILL)
 
     def wait(self, timeout: float) -> int | None:
         """Wait for its end; None where it has not come in `timeout` seconds."""
-        self._process.join(timeout)
-        return self.poll()
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return code
+
+    def _send(self, number: signal.Signals) -> None:
+        # Not multiprocessing's own way, which leaves a process alone whose server is gone.
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
+
+    def _lives(self) -> bool:
+        try:
+            return bool(psutil.Process(self._process.pid).status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return False
+
+
+def _fork(code: tuple[str, bool | None], arguments: list[str], out: str, log: str) -> None:
+    """Be `ssl-bench ARGUMENTS`, of code in the state that the server imported: runs in the fork."""
+    provenance.hold_code_state(code)
+    _command(arguments, out, log)
 
 
 def _command(arguments: list[str], out: str, log: str) -> None:
-    """Be `ssl-bench ARGUMENTS`: runs in the fork."""
+    """Be `ssl-bench ARGUMENTS`, with input and output in files and in a session of its own."""
     os.setsid()
     for path, descriptors in ((os.devnull, (0,)), (out, (1,)), (log, (2,))):
         flags = os.O_RDONLY if path == os.devnull else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -139,10 +187,15 @@ def _command(arguments: list[str], out: str, log: str) -> None:
         for descriptor in descriptors:
             os.dup2(opened, descriptor)
         os.close(opened)
-    # The fork has the server's, which nobody wrote to yet, but of other files.
+    # The fork has the server's, which nobody wrote to yet, but of other files. Messages come out line by line, whatever
+    # characters are in them, as those of every Python do.
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - they live as long as the process
-        for number, mode in ((0, "r"), (1, "w"), (2, "w"))
+        open(number, mode, buffering, "utf-8", errors, closefd=False)  # noqa: SIM115 - they live as long as the process
+        for number, mode, buffering, errors in (
+            (0, "r", -1, "strict"),
+            (1, "w", -1, "surrogateescape"),
+            (2, "w", 1, "backslashreplace"),
+        )
     )
     sys.argv = ["ssl-bench", *arguments]
     from ssl_motion.cli import main

@@ -29,6 +29,7 @@ _DISTRIBUTIONS = (
 # An untracked file here changes what runs; anywhere else in the checkout it does not.
 _SOURCE_FOLDERS = ("ssl_motion", "methods", "benchmarks", "configs")
 _GIT_SECONDS = 10.0
+_held: tuple[str, bool | None] | None = None
 
 
 def collect(
@@ -56,6 +57,12 @@ def collect(
     )
 
 
+def hold_code_state(code: tuple[str, bool | None]) -> None:
+    """Let `code_state` say this from now on: for a fork, whose code was imported before the process began."""
+    global _held
+    _held = code
+
+
 def code_state(root: Path | None = None) -> tuple[str, bool | None]:
     """Return (commit, dirty) of the checkout that the package runs from, or (version, None) when it is in none.
 
@@ -65,6 +72,8 @@ def code_state(root: Path | None = None) -> tuple[str, bool | None]:
     Args:
         root: folder that holds the package; the running one's by default.
     """
+    if root is None and _held is not None:
+        return _held
     root = (root or Path(ssl_motion.__file__).parent.parent).resolve()
     released = f"version {ssl_motion.__version__}"
     top = _git(root, "rev-parse", "--show-toplevel")

@@ -9,7 +9,8 @@ import numpy
 import pytest
 
 import ssl_motion
-from ssl_motion.provenance import code_state, collect, hardware, package_versions
+from ssl_motion import provenance
+from ssl_motion.provenance import code_state, collect, hardware, hold_code_state, package_versions
 
 
 def _git(folder, *arguments):
@@ -54,6 +55,13 @@ def test_a_wheel_inside_somebodys_repository_has_no_commit(checkout):
     packages = checkout / ".venv" / "site-packages"
     packages.mkdir(parents=True)
     assert code_state(packages) == (f"version {ssl_motion.__version__}", None)
+
+
+def test_a_fork_says_which_code_it_was_forked_from(checkout, monkeypatch):
+    monkeypatch.setattr(provenance, "_held", None)
+    hold_code_state(("of the server", True))
+    assert code_state() == ("of the server", True)
+    assert (collect("cpu", 1.0, []).commit, code_state(checkout)[1]) == ("of the server", False)
 
 
 def test_no_repository_no_commit_no_git(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from ssl_motion.protocols import Backbone
 from ssl_motion_methods.mahendran.base import HypercolumnMethod, weighted_mean
 from ssl_motion_methods.mahendran.config import MahendranDirectConfig
 from ssl_motion_methods.mahendran.flow import normalise_flow, restore_flow
-from ssl_motion_methods.mahendran.preview import draw_panels, full_colour
+from ssl_motion_methods.mahendran.preview import draw_panels, grid_radius
 
 
 def to_bin(normalised: Tensor, bins: int) -> Tensor:
@@ -73,6 +73,6 @@ class MahendranDirect(HypercolumnMethod):
         with torch.no_grad():
             predicted = self._flow(self.read_grid(batch).movedim(1, -1)).cpu().numpy()
         colours = [
-            flow_to_colour(flow, full_colour(batch, index)) for index, flow in enumerate(predicted.astype(np.float64))
+            flow_to_colour(flow, grid_radius(batch, index)) for index, flow in enumerate(predicted.astype(np.float64))
         ]
         return draw_panels(images, "predicted flow", colours, batch)

@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 from torch import Tensor
 
 from ssl_motion.data.sample import Float32Array, UInt8Array
 from ssl_motion.flow.colour import flow_to_colour
+from ssl_motion.panels import full_colour, panel
 from ssl_motion.seeding import generator
-
-_LEAST_RADIUS = 5.0  # pixels of motion at full colour at least, so that noise on a still scene stays pale
-_LEAST_HEIGHT = 192  # smaller images are enlarged, so that captions can be read
-_CAPTION = 18
-_GAP = 4
 
 
 def embedding_colours(embedding_BDhw: Float32Array) -> list[UInt8Array]:
@@ -35,10 +30,9 @@ def embedding_colours(embedding_BDhw: Float32Array) -> list[UInt8Array]:
     return list(colours)
 
 
-def full_colour(batch: Mapping[str, Tensor], index: int) -> float:
-    """Speed that is drawn at full colour in an image's panel: that of its fastest point on the grid."""
-    speed = batch["grid_flow"][index].norm(dim=0)[batch["grid_valid"][index]]
-    return max(_LEAST_RADIUS, float(speed.max()) if speed.numel() else 0.0)
+def grid_radius(batch: Mapping[str, Tensor], index: int) -> float:
+    """Speed that is drawn at full colour in an image's panel: `panels.full_colour` of the grid."""
+    return full_colour(batch["grid_flow"][index].cpu().numpy(), batch["grid_valid"][index].cpu().numpy())
 
 
 def draw_panels(
@@ -58,21 +52,8 @@ def draw_panels(
     flows, valid = batch["grid_flow"].cpu().numpy(), batch["grid_valid"].cpu().numpy()
     panels = []
     for index, image in enumerate(images):
-        radius = full_colour(batch, index)
+        radius = grid_radius(batch, index)
         truth = flow_to_colour(np.moveaxis(flows[index], 0, -1), radius, valid[index])
-        pictures = ((image, "image"), (maps[index], title), (truth, f"true flow, <= {radius:.1f} px"))
-        zoom = max(1, -(-_LEAST_HEIGHT // image.shape[0]))
-        height, width = image.shape[0] * zoom, image.shape[1] * zoom
-        gap = np.full((height + _CAPTION, _GAP, 3), 255, np.uint8)
-        columns = [gap]
-        for picture, caption in pictures:
-            columns += [_captioned(picture, caption, height, width), gap]
-        panels.append(np.concatenate(columns[1:-1], axis=1))
+        columns = [("image", image), (title, maps[index]), (f"true flow, <= {radius:.1f} px", truth)]
+        panels.append(panel(image, columns))
     return panels
-
-
-def _captioned(picture: UInt8Array, caption: str, height: int, width: int) -> UInt8Array:
-    strip = np.full((_CAPTION, width, 3), 255, np.uint8)
-    cv2.putText(strip, caption, (3, _CAPTION - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (20, 20, 20), 1, cv2.LINE_AA)
-    large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.concatenate([strip, large.astype(np.uint8, copy=False)], axis=0)

@@ -1,15 +1,10 @@
 """The picture that shows what the network made of an image, and what was true."""
 
-import cv2
 import numpy as np
 
 from ssl_motion.data.sample import BoolArray, Float32Array, UInt8Array
 from ssl_motion.flow.colour import flow_to_colour
-
-_LEAST_RADIUS = 5.0  # pixels of motion at full colour at least, so that noise on a still scene stays pale
-_LEAST_HEIGHT = 192  # smaller images are enlarged, so that captions can be read
-_CAPTION = 18
-_GAP = 4
+from ssl_motion.panels import full_colour, panel
 
 
 def draw_panel(
@@ -35,19 +30,16 @@ def draw_panel(
     Returns:
         uint8 [h, w, 3] RGB.
     """
-    known = np.linalg.norm(true_2HW, axis=0)[valid_HW]
-    radius = max(_LEAST_RADIUS, float(known.max(initial=0.0)))
+    radius = full_colour(true_2HW, valid_HW)
     predicted = flow_to_colour(np.moveaxis(predicted_2HW, 0, -1), radius)
     true = flow_to_colour(np.moveaxis(true_2HW, 0, -1), radius, valid_HW)
     grey = 255 * (1 - np.clip(speed_HW / radius, 0, 1))
-    speed = grey.astype(np.uint8)[..., None].repeat(3, axis=-1)
-    zoom = max(1, -(-_LEAST_HEIGHT // image.shape[0]))
-    columns = []
-    pictures = {"image": image, "expected flow": predicted, "expected speed": speed}
-    for title, picture in {**pictures, f"true flow, <= {radius:.1f} px": true}.items():
-        strip = np.full((_CAPTION, picture.shape[1] * zoom, 3), 255, np.uint8)
-        cv2.putText(strip, title, (3, _CAPTION - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (20, 20, 20), 1, cv2.LINE_AA)
-        column = np.concatenate([strip, picture.repeat(zoom, axis=0).repeat(zoom, axis=1)])
-        columns.append(np.pad(column, ((0, 0), (0, _GAP), (0, 0)), constant_values=255))
-    panel: UInt8Array = np.concatenate(columns, axis=1)[:, :-_GAP]
-    return panel
+    return panel(
+        image,
+        [
+            ("image", image),
+            ("expected flow", predicted),
+            ("expected speed", grey.astype(np.uint8)),
+            (f"true flow, <= {radius:.1f} px", true),
+        ],
+    )

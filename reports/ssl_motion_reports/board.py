@@ -111,10 +111,17 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFra
 
 
 def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
-    """Values that speak for a method's spread: none where seeds share one pretraining, or a number is published."""
-    shared = entry.pretrainings == 1 and len(entry.records) > 1
+    """Values that speak for a method's spread: none where seeds share a pretraining, or a number is published."""
     value = entry.values.get(metric)
-    return value.values if value is not None and entry.origin == "reproduced" and not shared else ()
+    if value is None or entry.origin != "reproduced" or 0 < _trunks(entry.records) < len(entry.records):
+        return ()
+    return value.values
+
+
+def _trunks(replicates: Sequence[ResultRecord]) -> int:
+    """Number of different pretrained trunks behind some seeds: runs, and files of weights; 0 for a random start."""
+    learned = [record for record in replicates if record.pretraining is not None]
+    return len({record.pretraining.run or str(record.spec.get("init")) for record in learned if record.pretraining})
 
 
 def _say_differences(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
@@ -170,8 +177,11 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataF
         remarks += [origin.confounds] if origin.confounds else []
     else:
         remarks += ["one seed: no spread"] if len(replicates) == 1 else []
-        if len(replicates) > 1 and common["pretrainings"] == 1:
+        trunks = _trunks(replicates)
+        if len(replicates) > 1 and trunks == 1:
             remarks.append("one pretraining: the spread is that of fine-tuning alone")
+        elif 0 < trunks < len(replicates):
+            remarks.append(f"{trunks} pretrainings for {len(replicates)} seeds: they are not independent")
         if origin.provenance.dirty:
             remarks.append("measured with uncommitted changes in the code")
     return Entry(

@@ -3,7 +3,10 @@
 All entries of a group are compared with each other at once, so that of twenty groups of equal entries one shows any
 difference at all (family-wise 95 %). The spread is pooled over the entries: three seeds of each say little alone.
 Entries of unequal numbers of seeds are compared as Tukey and Kramer do. Seeds count as independent of each other, and
-the spread as the same everywhere; entries with one seed, or whose seeds stem from one pretraining, get no statement.
+the spread as the same everywhere; entries with one seed, or whose seeds share a pretraining, get no statement.
+
+What is said holds for other seeds, and for no more: data, labels and test images are the same in all of them. "Not told
+apart" is no proof of being equal; differences below `Differences.smallest` are out of reach.
 """
 
 import math

@@ -7,7 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
-from ssl_motion.record import MetricValue
+from ssl_motion.record import MetricValue, Pretraining
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.leaderboard import as_data, print_leaderboard, write_leaderboard
 from ssl_motion_reports.texts import how_to_read_letters
@@ -73,6 +73,29 @@ def test_seeds_of_one_pretraining_get_no_statement(make_record):
     (group,) = build_board([*tuned, *rest]).groups
     assert _said(group)["cmp"] == ("", "")
     assert _said(group)["a"][0] == "a"
+
+
+def test_seeds_that_share_a_pretraining_get_no_statement(make_record):
+    """Two pretrainings behind three seeds, and a file of weights behind three seeds: fewer trunks than figures."""
+    first = make_record(seed=0)
+    third = make_record(seed=2).model_copy(update={"pretraining": first.pretraining})
+    weights = Pretraining(data="ImageNet", flow_supervision="not used")
+    files = [
+        make_record("imagenet", seed, 50.0 + seed, spec={}).model_copy(
+            update={"pretraining": weights, "spec": {"init": "imagenet", "seed": seed}}
+        )
+        for seed in (0, 1, 2)
+    ]
+    rest = [make_record(name, seed, 10.0 + seed) for name in ("a", "random") for seed in (0, 1)]
+    (group,) = build_board([first, make_record(seed=1), third, *files, *rest]).groups
+    assert {label: said for label, said in _said(group).items() if label in ("cmp", "imagenet")} == {
+        "cmp": ("", ""),
+        "imagenet": ("", ""),
+    }
+    assert _said(group)["a"][0] == _said(group)["random"][0] == "a", "a random start has no pretraining to share"
+    remarks = {entry.label: entry.remarks for entry in group.entries}
+    assert remarks["cmp"] == ("2 pretrainings for 3 seeds: they are not independent",)
+    assert remarks["imagenet"] == ("one pretraining: the spread is that of fine-tuning alone",)
 
 
 def test_every_format_says_it(records, tmp_path):

@@ -107,3 +107,13 @@ def test_bins_of_the_paper() -> None:
     assert torch.equal(to_bin(centres, 16), torch.arange(16))
     torch.testing.assert_close(centres.diff(), torch.full((15,), 0.125))
     assert to_bin(torch.tensor([-1.0, 1.0]), 16).tolist() == [0, 15]
+
+
+@pytest.mark.parametrize(("saturation", "pixels"), [(24.0, 0.22), (56.0, 0.29)])
+def test_exact_stillness_goes_to_the_upper_of_the_middle_bins_and_is_read_as_a_little_motion(
+    saturation: float, pixels: float
+) -> None:
+    index = to_bin(normalise_flow(torch.tensor([0.0, -0.0]), saturation), 16)
+    assert index.tolist() == [8, 8]
+    read = restore_flow(bin_centres(16)[index], saturation)
+    torch.testing.assert_close(read, torch.full((2,), pixels), atol=0.005, rtol=0)

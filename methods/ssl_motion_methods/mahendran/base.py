@@ -33,6 +33,7 @@ class HypercolumnMethod(PretrainMethod):
         "Aravindh Mahendran, James Thewlis, Andrea Vedaldi: Cross Pixel Optical-Flow Similarity for Self-Supervised "
         "Learning. ACCV 2018."
     )
+    trunks = "any (absorb_batch_norm: AlexNets; batch_norm: affine_free needs batch norms)"
 
     def __init__(self, config: HypercolumnConfig, backbone: Backbone, outputs: int) -> None:
         super().__init__(config, backbone)

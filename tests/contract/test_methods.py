@@ -31,7 +31,7 @@ def puppets_config(name: str) -> dict[str, Any]:
 
 
 def test_the_methods_are_found() -> None:
-    assert "cmp" in NAMES
+    assert {"cmp", "walker", "walker2015", "pathak", "mahendran", "mahendran_direct", "supervised"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("trunk", TRUNKS)

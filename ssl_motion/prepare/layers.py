@@ -156,14 +156,11 @@ def make_layer(
     if finished is None:
         with held(folder, LOCK, wait=True):
             todo = task.missing()
-            for part in folder.glob(f".*{name}.*.part"):
-                # What a killed process left half-written; it held this lock, so nobody is writing now.
-                part.unlink(missing_ok=True)
-            # An index of an earlier attempt must not vouch for what is being made.
-            layer_index_path(folder, name).unlink(missing_ok=True)
-            _make(task, todo, processes)
-            write_layer_index(task.data, task.layer)
-        finished = LayerSet(task.data, name)
+            # Another process may have finished between the first look and the lock, and read the layer by now.
+            finished = None if todo else task.finished()
+            if finished is None:
+                _make(task, todo, processes)
+                finished = LayerSet(task.data, name)
     info = finished.info
     return LayerResult(
         folder,
@@ -237,12 +234,20 @@ def _task(folder: Path, name: str, settings: Mapping[str, Any] | None) -> _Task:
 
 
 def _make(task: _Task, todo: list[_Unit], processes: int) -> None:
+    """Make the layer of some shards and write the layer's index, in a locked folder."""
+    folder, name = task.data.folder, task.layer.name
+    for part in folder.glob(f".*{name}.*.part"):
+        # What a killed process left half-written; it held this lock, so nobody is writing now.
+        part.unlink(missing_ok=True)
+    # An index of an earlier attempt must not vouch for what is being made.
+    layer_index_path(folder, name).unlink(missing_ok=True)
     total = sum(unit.pairs for unit in task.units())
     done = total - sum(unit.pairs for unit in todo)
     work = partial(_make_shard, task=task)
     with Progress(f"{task.layer.name} of {task.data.info['name']}", total, "pairs", done=done) as progress:
         for _ in run_parallel(work, todo, min(processes, max(1, len(todo))), progress):
             pass
+    write_layer_index(task.data, task.layer)
 
 
 def _make_shard(unit: _Unit, tick: Tick, *, task: _Task) -> None:

@@ -3,10 +3,6 @@
 import hashlib
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -214,45 +210,6 @@ def test_a_layer_of_shards_that_changed_is_refused(pairs: Path, bright: type[Bri
     write_dataset_index(pairs, name="n", flow_estimator="e", flow_version="1", flow_supervision="none", extra={})
     with pytest.raises(UsageError, match=r"another train-000002\.tar"):
         make_layer(pairs, "bright")
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from ssl_motion.prepare.layers import ensure_puppets, make_layer
-from ssl_motion.spec import PuppetsSpec
-if __name__ == "__main__":
-    spec = PuppetsSpec.model_validate_json(sys.argv[1])
-    print(ensure_puppets(spec, Path(sys.argv[2]), ["semantic"], processes=1))
-"""
-
-
-def test_two_processes_that_need_the_same_layer_do_not_clash(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", CHILD, WORLD.model_copy(update={"pairs": 60}).model_dump_json(), str(tmp_path)]
-    children = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    results = [child.communicate(timeout=100) for child in children]
-    assert [child.returncode for child in children] == [0, 0], results
-    folder = Path(results[0][0].strip())
-    assert results[1][0].strip() == str(folder)
-    assert len(ShardPairs([folder], "train", layers=["semantic"])) == 60
-    assert not list(folder.glob(".*part"))
-
-
-@pytest.mark.slow
-def test_a_killed_process_leaves_nothing_that_its_successor_trips_over(tmp_path: Path) -> None:
-    spec = WORLD.model_copy(update={"pairs": 2500})
-    folder = ensure_puppets(spec, tmp_path, processes=2)
-    child = subprocess.Popen([sys.executable, "-c", CHILD, spec.model_dump_json(), str(tmp_path)])
-    deadline = time.monotonic() + 90
-    while not (folder / "train-000000.semantic.index.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    assert not (folder / "semantic.index.json").exists()
-    result = make_layer(folder, "semantic")
-    assert result.reused >= 1
-    assert result.made >= 1
-    assert len(ShardPairs([folder], "train", layers=["semantic"])) == 2500
 
 
 def test_layers_of_the_built_in_world_have_an_identity_before_they_exist(

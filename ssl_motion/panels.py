@@ -19,7 +19,8 @@ _LEAST_RADIUS = 5.0  # pixels of motion at full colour at least, so that noise o
 
 def enlargement(image: UInt8Array) -> int:
     """By how much a panel enlarges an image [H, W, ...]: a whole number."""
-    return max(1, -(-_LEAST_HEIGHT // image.shape[0]))
+    height: int = image.shape[0]
+    return max(1, -(-_LEAST_HEIGHT // height))
 
 
 def full_colour(flow_2HW: Float32Array, valid_HW: BoolArray) -> float:

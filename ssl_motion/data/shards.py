@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from ssl_motion.data.shard_index import (
 from ssl_motion.data.tar import member, write_tar
 from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.fileio import sha256_of, write_atomically, write_text
+from ssl_motion.identity import digest
 
 __all__ = [
     "INDEX_NAME",
@@ -39,6 +40,7 @@ __all__ = [
     "ShardSet",
     "Split",
     "is_finished",
+    "joined_fingerprint",
     "shard_name",
     "sidecar_path",
     "write_dataset_index",
@@ -160,6 +162,11 @@ def write_dataset_index(
     }
     # ASCII escapes: clip names in `extra` need not be valid UTF-8.
     write_text(folder / INDEX_NAME, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def joined_fingerprint(sets: Sequence["ShardSet"]) -> str:
+    """Fingerprint of data sets that are read as one, in this order; of a single one, its own."""
+    return sets[0].fingerprint if len(sets) == 1 else digest([each.fingerprint for each in sets])
 
 
 def _fingerprint(splits: dict[str, list[dict[str, Any]]]) -> str:

@@ -118,7 +118,8 @@ def _early(plan: PretrainPlan, done: int, kept: int, stopping: EarlyStopping) ->
     """What the summary says about early stopping; nothing where it was not asked for."""
     if stopping.patience is None:
         return {}
-    stopped = {"stopped": stopping.has_stopped, "iterations_planned": plan.spec.iterations, "best_iteration": kept}
+    planned = plan.spec.iterations
+    stopped = {"stopped": done < planned, "iterations_planned": planned, "best_iteration": kept}
     return {"early_stopping": {**stopped, "images_seen_by_weights": plan.images_in(kept)}}
 
 

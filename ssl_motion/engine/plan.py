@@ -9,7 +9,7 @@ from ssl_motion import plugins, puppets
 from ssl_motion.data.controls import check_control, control_label
 from ssl_motion.data.layers import LayerSet, layer_fingerprint, layer_index_path
 from ssl_motion.data.shard_pairs import ShardPairs
-from ssl_motion.data.shards import ShardSet
+from ssl_motion.data.shards import ShardSet, joined_fingerprint
 from ssl_motion.engine.compatibility import check_compatible
 from ssl_motion.engine.environment import launched_processes, resolve_device
 from ssl_motion.errors import UsageError
@@ -93,7 +93,7 @@ def data_facts(spec: DataSpec, layers: Sequence[str] = ()) -> DataFacts:
         name = "+".join(str(each.info["name"]) for each in sets)
         pairs = sum(each.count("train") for each in sets)
         supervision = ", ".join(dict.fromkeys(str(each.info["flow_supervision"]) for each in sets))
-        fingerprint = sets[0].fingerprint if len(sets) == 1 else digest([each.fingerprint for each in sets])
+        fingerprint = joined_fingerprint(sets)
         if not pairs:
             raise UsageError(f"no training pairs in {', '.join(spec.shards)}")
         if layers:
@@ -123,10 +123,10 @@ def make_plan(spec: PretrainSpec, store: Store) -> PretrainPlan:
     """
     method: type[PretrainMethod] = plugins.load(plugins.METHODS, spec.method)
     config = parse_spec(method.Config, spec.method_config, f"method_config of {spec.method}")
-    check_control(spec.data.control, method.layers(config))
+    layers = tuple(method.layers(config))
+    check_control(spec.data.control, layers)
     check_compatible(method, config, spec)
     resolved = spec.model_copy(update={"method_config": config.model_dump(mode="json")})
-    layers = tuple(method.layers(config))
     data = data_facts(spec.data, layers)
     content = resolved.model_dump(mode="json")
     # The fingerprint says what the data are, not a path.

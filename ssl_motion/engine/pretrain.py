@@ -131,7 +131,7 @@ class _Run:
         if not stopping.has_stopped:
             last = validator.run(done)
             stopping.observe(done, last)
-            runner.call_hook("on_figures", done=done, figures={**last.figures, **stopping.figures()})
+            runner.call_hook("on_figures", done=done, figures={**last.figures, **stopping.figures(early=False)})
         elif self.processes.is_main:
             stopping.announce(done, self.spec.iterations)
         best = stopping.restore_best()

@@ -51,7 +51,7 @@ class EarlyStopping:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether training is to end."""
+        """Whether patience has run out; at the last iteration that ends nothing."""
         return self.patience is not None and self.waited >= self.patience
 
     def observe(self, done: int, validation: Validation) -> None:
@@ -66,14 +66,14 @@ class EarlyStopping:
         else:
             self.waited += 1
 
-    def figures(self) -> dict[str, float]:
-        """Figures for the log, once training has ended."""
+    def figures(self, *, early: bool) -> dict[str, float]:
+        """Figures for the log, once training has ended, early or not."""
         if self.best is None:
             return {}
         return {
             "early_stopping/best_iteration": float(self.best.iteration),
             "early_stopping/best_loss": self.best.loss,
-            "early_stopping/stopped": float(self.has_stopped),
+            "early_stopping/stopped": float(early),
         }
 
     def restore_best(self) -> Best | None:
@@ -150,7 +150,7 @@ class ValidationHook(Hook):  # type: ignore[misc]  # mmengine ships no types
         result = self.validator.run(done, lambda batch: runner.call_hook("after_val_iter", batch_idx=batch))
         self.stopping.observe(done, result)
         runner.train_loop.stop_training = self.stopping.has_stopped
-        ended = self.stopping.figures() if self.stopping.has_stopped else {}
+        ended = self.stopping.figures(early=True) if self.stopping.has_stopped else {}
         runner.call_hook("on_figures", done=done, figures={**result.figures, **ended})
         if runner.rank == 0:
             warn_if_blind(result, f"after {done} of {runner.max_iters} iterations")

@@ -68,9 +68,7 @@ class Codebook(Strict):
     settings: CodebookSettings
     data: tuple[str, ...]
     pairs: Annotated[int, Field(ge=1)]
-    vectors: tuple[
-        tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]], ...
-    ]
+    vectors: tuple[tuple[Finite, Finite], ...]
     counts: tuple[Annotated[int, Field(ge=1)], ...]
     shares: tuple[float, ...]
     error: Annotated[float, Field(ge=0, allow_inf_nan=False)]

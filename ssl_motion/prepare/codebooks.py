@@ -6,10 +6,9 @@ from pathlib import Path
 
 from ssl_motion import puppets
 from ssl_motion.data.shard_pairs import ShardPairs
-from ssl_motion.data.shards import ShardSet
+from ssl_motion.data.shards import ShardSet, joined_fingerprint
 from ssl_motion.errors import UsageError
 from ssl_motion.flow.codebook import Codebook, CodebookSettings, fit_codebook, load_codebook, save_codebook
-from ssl_motion.identity import digest
 from ssl_motion.spec import PuppetsSpec
 
 
@@ -89,7 +88,7 @@ def make_codebook(plan: CodebookPlan) -> Codebook:
 
 def fingerprints(sets: Sequence[ShardSet]) -> tuple[str, ...]:
     """Name the data as runs do that read the shards, and as those do that name the built-in world."""
-    joined = sets[0].fingerprint if len(sets) == 1 else digest([each.fingerprint for each in sets])
+    joined = joined_fingerprint(sets)
     rendered = sets[0].info["extra"].get("puppets") if len(sets) == 1 else None
     if rendered is None:
         return (joined,)

@@ -86,6 +86,9 @@ def test_a_run_that_is_not_stopped_may_end_on_earlier_weights(run: RunTiny) -> N
     short = run(**{**PATIENT, "iterations": 6})
     assert short.summary["early_stopping"]["stopped"] is False
     assert short.summary["early_stopping"]["best_iteration"] == 4
+    last_straw = run(**{**PATIENT, "iterations": 6, "early_stopping": 1})
+    assert last_straw.summary["early_stopping"]["stopped"] is False, "patience ran out when training was over anyway"
+    assert [line["early_stopping/stopped"] for line in log(last_straw) if "early_stopping/stopped" in line] == [0.0]
     best_last = run(**{**PATIENT, "iterations": 4})
     assert best_last.summary["early_stopping"]["best_iteration"] == 4
     assert read_weights(best_last.path)[0].pretraining.images_seen_by_weights is None

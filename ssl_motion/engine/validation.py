@@ -160,9 +160,9 @@ def warn_if_blind(validation: Validation, when: str) -> None:
         f"{bar}\n"
         f"THIS RUN USES NO IMAGE ({when}).\n"
         f"With the images exchanged the validation loss is {figures['val/loss_blind']:.4f}, with the right ones\n"
-        f"{figures['val/loss']:.4f}: no difference beyond noise. What is given besides the image (guidance points)\n"
-        "explains all that is predicted, and the backbone has learned next to nothing from\n"
-        "images. Train longer, or give fewer guidance points or less camera motion.\n"
+        f"{figures['val/loss']:.4f}: no difference beyond noise. What is predicted does not depend on the image:\n"
+        "the backbone has learned next to nothing from images. Train longer; where guidance is\n"
+        "given, give less of it, since it may say all that is asked.\n"
         f"{bar}",
         file=sys.stderr,
         flush=True,

@@ -19,6 +19,8 @@ def install() -> None:
 def pixel_accuracy(logits: Tensor, labels: Tensor, ignore_index: int | None = None) -> Tensor:
     """Percentage of labelled pixels whose own class has the largest score (a tie counts as right); [1], as in mmseg.
 
+    As there, it is 100 where no pixel is labelled.
+
     Args:
         logits: [B, K, ...].
         labels: [B, ...], classes 0 to K - 1 or `ignore_index`.
@@ -27,5 +29,6 @@ def pixel_accuracy(logits: Tensor, labels: Tensor, ignore_index: int | None = No
     with torch.no_grad():
         known = torch.ones_like(labels, dtype=torch.bool) if ignore_index is None else labels != ignore_index
         own = logits.gather(1, labels.where(known, 0).unsqueeze(1)).squeeze(1)
-        right = ((own >= logits.amax(1)) & known).sum()
-        return (right * 100.0 / known.sum().clamp(min=1)).reshape(1)
+        tiny = torch.finfo(torch.float32).eps
+        right = ((own >= logits.amax(1)) & known).sum() + tiny
+        return (right * 100.0 / (known.sum() + tiny)).reshape(1)

@@ -1,7 +1,7 @@
 """The accuracy in the training log is mmseg's own figure."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ssl_motion.openmmlab.libraries import use_mmseg
@@ -9,6 +9,7 @@ from ssl_motion.openmmlab.training_accuracy import pixel_accuracy
 
 
 @settings(max_examples=30, deadline=None)
+@example(seed=0, classes=3, ignore=255, unknown=1.0)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([None, 255]), st.floats(0, 1))
 def test_it_is_what_mmseg_computes(seed: int, classes: int, ignore: int | None, unknown: float) -> None:
     use_mmseg()

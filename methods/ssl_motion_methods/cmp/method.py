@@ -41,7 +41,7 @@ class CMP(PretrainMethod):
         "Xiaohang Zhan, Xingang Pan, Ziwei Liu, Dahua Lin, Chen Change Loy: Self-Supervised Learning via Conditional "
         "Motion Propagation. CVPR 2019."
     )
-    trunks = "any (decoder: skip needs stages of stride 2 and 4, as ResNets have)"
+    trunks = "any (decoder: skip needs stages of stride 2 and 4, as ResNets and alexnet_8x have)"
 
     def __init__(self, config: CMPConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)

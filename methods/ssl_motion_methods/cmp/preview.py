@@ -39,7 +39,10 @@ def draw_panel(
     return panel(
         image,
         [
-            (f"guidance: {count} point{'' if count == 1 else 's'}", _arrows(image, guidance_2HW, mask_HW)),
+            (
+                f"guidance: {count} point{'' if count == 1 else 's'}" if count else "image, no guidance",
+                _arrows(image, guidance_2HW, mask_HW),
+            ),
             ("predicted flow", flow_to_colour(np.moveaxis(predicted_2HW, 0, -1), radius)),
             (f"true flow, <= {radius:.1f} px", flow_to_colour(np.moveaxis(true_2HW, 0, -1), radius, valid_HW)),
         ],

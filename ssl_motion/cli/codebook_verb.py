@@ -42,7 +42,7 @@ def command(pairs: tuple[str, ...], out: str, dry_run: bool, as_json: bool, **op
     if dry_run:
         _print_plan(plan, as_json)
         return
-    _print_result(plan, make_codebook(plan), as_json)
+    _print_result(plan, make_codebook(plan), pairs, as_json)
 
 
 def _print_plan(plan: "CodebookPlan", as_json: bool) -> None:
@@ -65,7 +65,7 @@ def _print_plan(plan: "CodebookPlan", as_json: bool) -> None:
         click.echo(f"  {key:<12}{value}")
 
 
-def _print_result(plan: "CodebookPlan", codebook: "Codebook", as_json: bool) -> None:
+def _print_result(plan: "CodebookPlan", codebook: "Codebook", pairs: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         import json
 
@@ -83,4 +83,5 @@ def _print_result(plan: "CodebookPlan", codebook: "Codebook", as_json: bool) -> 
     for share, (u, v) in sorted(zip(codebook.shares, codebook.vectors, strict=True), reverse=True)[:5]:
         click.echo(f"    {100 * share:6.2f} %  ({u:+.2f}, {v:+.2f})")
     click.echo(f"Drawn to {plan.picture}")
-    click.echo(f"next: ssl-bench pretrain --method walker2015 --set method_config.codebook={plan.out} ...")
+    data = " ".join(f"--data {folder}" for folder in pairs)
+    click.echo(f"next: ssl-bench pretrain --method walker2015 {data} --set method_config.codebook={plan.out}")

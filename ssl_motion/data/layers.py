@@ -18,6 +18,9 @@ from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.identity import digest
 
+MASKS = "masks"
+"""Name of the layer that says what moves on its own (`ssl_motion.masks`)."""
+
 
 def layer_fingerprint(source_fingerprint: str, layer: LayerSpec) -> str:
     """Hash what determines a layer's maps, without making them: 16 hexadecimal digits.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ssl_motion.data.sample import FlowSample, UInt8Array
+from ssl_motion.data.layers import MASKS
+from ssl_motion.data.sample import UNKNOWN_LABEL, FlowSample, UInt8Array
 from ssl_motion.fileio import write_atomically
 from ssl_motion.flow.colour import colour_wheel_legend, flow_to_colour
 
@@ -111,6 +112,8 @@ def _examples(figure: Any, samples: list[FlowSample], rows: int) -> None:
     axes = figure.subplots(rows, 3, squeeze=False).ravel()
     for axis in axes:
         axis.axis("off")
+    if any(MASKS in sample.layers for sample in samples):
+        figure.suptitle("red: moves on its own; yellow: left open", fontsize=9)
     for axis, sample in zip(axes, samples, strict=False):
         picture, reach = _panel(sample)
         axis.imshow(picture)
@@ -119,13 +122,23 @@ def _examples(figure: Any, samples: list[FlowSample], rows: int) -> None:
         axis.set_title(f"{clip}, frame {sample.frame} + {sample.gap}, up to {reach:.3g} px", fontsize=8)
 
 
+def with_mask(image: UInt8Array, mask_HW: UInt8Array) -> UInt8Array:
+    """Tint what moves on its own red, and what is left open yellow."""
+    tinted = image.copy()
+    for label, colour in ((1, (255, 0, 0)), (UNKNOWN_LABEL, (255, 220, 0))):
+        where = mask_HW == label
+        tinted[where] = (image[where] // 2 + np.array(colour, np.uint8) // 2).astype(np.uint8)
+    return tinted
+
+
 def _panel(sample: FlowSample) -> tuple[UInt8Array, float]:
-    """Image and flow side by side, the colour wheel in the corner; and the wheel's radius in pixels."""
+    """Image, tinted by its mask, and flow side by side, the wheel in the corner; and the wheel's radius in pixels."""
     speed = np.hypot(sample.flow[..., 0], sample.flow[..., 1])[sample.valid]
     reach = max(float(np.percentile(speed, 99)) if speed.size else 0.0, 1.0)
     height = max(1, round(sample.size[0] * _PANEL / sample.size[1]))
     colour = flow_to_colour(sample.flow, reach, sample.valid)
-    parts = [cv2.resize(part, (_PANEL, height), interpolation=cv2.INTER_AREA) for part in (sample.image, colour)]
+    image = with_mask(sample.image, sample.layers[MASKS]) if MASKS in sample.layers else sample.image
+    parts = [cv2.resize(part, (_PANEL, height), interpolation=cv2.INTER_AREA) for part in (image, colour)]
     picture: UInt8Array = np.concatenate(parts, axis=1)
     side = min(40, height // 3)
     if side >= 8:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_motion.data.layers import LayerSet, finished_layers
+from ssl_motion.data.layers import MASKS, LayerSet, finished_layers
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shard_pairs import ShardPairs
 from ssl_motion.data.shards import SPLITS, ShardSet, Split
@@ -37,7 +37,7 @@ class Statistics:
         magnitudes: int64 [bins], valid pixels per bin of `MAGNITUDE_EDGES`.
         still_share: float64 [N], per sample, share of valid pixels that move less than 0.5 px.
         method_figures: figure -> float64 [N], of the method's `describe_sample`.
-        examples: a few samples.
+        examples: a few samples; with their masks, where there are any.
     """
 
     summary: dict[str, Any]
@@ -125,6 +125,9 @@ def measure(
                 shown.append(sample)
             progress.advance()
     arrays = {key: np.array(values) for key, values in figures.items()}
+    layers = {name: _layer(data, name) for name in finished_layers(data)}
+    if layers.get(MASKS, {}).get("kept", {}).get("train"):
+        shown = list(ShardPairs([folder], "train", examples, layers=(MASKS,)))
     summary = {
         "name": data.info["name"],
         "fingerprint": data.fingerprint,
@@ -138,7 +141,7 @@ def measure(
         "share_unknown": unknown / pixels,
         "still_share": {"below_px": STILL_BELOW, "mean": float(np.mean(still)), "median": float(np.median(still))},
         "method": {"name": method, "crop": CROP, "figures": {key: _spread(values) for key, values in arrays.items()}},
-        "layers": {name: _layer(data, name) for name in finished_layers(data)},
+        "layers": layers,
         "facts": {key: value for key, value in data.info["extra"].items() if key != "settings"},
     }
     return Statistics(summary, magnitudes, np.array(still), arrays, shown)

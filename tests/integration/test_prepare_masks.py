@@ -19,6 +19,7 @@ from ssl_motion.data.shards import ShardSet, Split
 from ssl_motion.errors import UsageError
 from ssl_motion.flow.formats import write_flo
 from ssl_motion.prepare import ImportSource, ImportSpec, import_flow, makers
+from ssl_motion.prepare.drawing import with_mask
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
 
@@ -167,3 +168,13 @@ def test_options_of_other_modes_are_refused(arguments: list[str], message: str) 
 def test_a_folder_without_a_data_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder"):
         bench("--masks", tmp_path / "none")
+
+
+def test_a_mask_tints_what_moves_and_what_is_open_and_nothing_else():
+    image = np.full((2, 3, 3), 100, np.uint8)
+    mask = np.array([[0, 1, 255], [0, 1, 0]], np.uint8)
+    tinted = with_mask(image, mask)
+    assert (tinted[mask == 0] == 100).all()
+    assert {tuple(pixel) for pixel in tinted[mask == 1].tolist()} == {(177, 50, 50)}
+    assert {tuple(pixel) for pixel in tinted[mask == 255].tolist()} == {(177, 160, 50)}
+    assert (image == 100).all()

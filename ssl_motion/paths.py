@@ -38,7 +38,7 @@ def find_config(kind: str, name: str, suffix: str = ".yaml") -> Path:
 
     raise UsageError(
         f"no {kind} config {name!r}: neither a {suffix} file nor a shipped name.{did_you_mean(name, names)} "
-        f"Shipped ones: ssl-bench list configs"
+        "Shipped ones: ssl-bench list configs"
     )
 
 

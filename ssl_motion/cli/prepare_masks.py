@@ -9,8 +9,6 @@ import click
 if TYPE_CHECKING:
     from ssl_motion.prepare.layers import LayerResult
 
-LAYER = "masks"
-
 
 def run(options: Mapping[str, Any], processes: int) -> None:
     """Make the masks, or with --dry-run say what would be done, and print the outcome.
@@ -22,6 +20,7 @@ def run(options: Mapping[str, Any], processes: int) -> None:
     Raises:
         UsageError: An option of another mode, a wrong setting, or masks made with other settings are there.
     """
+    from ssl_motion.data.layers import MASKS
     from ssl_motion.errors import RunError
     from ssl_motion.prepare.layers import describe_layer, make_layer
     from ssl_motion.spec_text import apply_overrides, parse_assignments
@@ -30,10 +29,10 @@ def run(options: Mapping[str, Any], processes: int) -> None:
     settings = apply_overrides(content, parse_assignments(options["overrides"]))
     folder = Path(options["masks_folder"])
     if options["dry_run"]:
-        _print_plan(describe_layer(folder, LAYER, settings), options["as_json"])
+        _print_plan(describe_layer(folder, MASKS, settings), options["as_json"])
         return
     try:
-        result = make_layer(folder, LAYER, settings, processes=processes)
+        result = make_layer(folder, MASKS, settings, processes=processes)
     except KeyboardInterrupt:
         raise RunError("interrupted; the same command continues where it stopped") from None
     _print_result(result, options["as_json"])

@@ -21,13 +21,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ssl_motion.data.layers import MASKS
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.errors import UsageError
 from ssl_motion.flow.background import fit_background
 from ssl_motion.seeding import generator
 from ssl_motion.spec import ControlName
 
-FLOW_LAYERS = frozenset({"masks"})
+FLOW_LAYERS = frozenset({MASKS})
 """Layers that are made from the flow of their pair."""
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from ssl_motion import puppets
 from ssl_motion.data.layer_shards import LayerMap
+from ssl_motion.data.layers import MASKS
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shards import ShardSet, Split
 from ssl_motion.errors import DataError, UsageError
@@ -117,7 +118,7 @@ class PuppetsClasses:
         return PuppetsSpec.model_validate(content)
 
 
-LAYER_MAKERS: Mapping[str, LayerMaker] = MappingProxyType({"masks": MotionMasks(), "semantic": PuppetsClasses()})
+LAYER_MAKERS: Mapping[str, LayerMaker] = MappingProxyType({MASKS: MotionMasks(), "semantic": PuppetsClasses()})
 """Layer name -> what makes it."""
 
 

@@ -277,6 +277,11 @@ class TransferTask(ABC):
         return False
 
     @property
+    def puppets_layouts(self) -> tuple[str, ...]:
+        """Layouts of the built-in world that the task reads (`ssl_motion.puppets.layouts`), where it runs on it."""
+        return ("voc",)
+
+    @property
     def scale(self) -> Literal["full", "reduced", "builtin"]:
         """How the protocol, as configured, relates to the complete one (see `ssl_motion.record.ResultRecord`)."""
         return "full"

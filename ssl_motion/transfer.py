@@ -193,10 +193,11 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     if plan.spec.puppets is not None:
         from ssl_motion.puppets import ensure_dataset
 
+        layouts = plan.task.puppets_layouts
         if is_main:
-            ensure_dataset(plan.spec.puppets, store.root / "data", layouts=("voc",))
+            ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
         barrier()
-        root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts=("voc",))
+        root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
         if is_main and (report := plan.task.check_data(root)).missing:
             raise UsageError(
                 f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder"

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ssl_motion.spec import TransferSpec
     from ssl_motion.transfer import TransferPlan
 
@@ -23,6 +25,9 @@ DEFAULT_TASK = "voc_fcn"
     "[random].",
 )
 @click.option("--data-root", metavar="DIR", help="Folder of the task's data [$SSL_MOTION_DATA, else data].")
+@click.option("--freeze-to", metavar="STAGE", help="Keep the trunk up to this stage as it starts [train all of it].")
+@click.option("--label-fraction", type=float, metavar="F", help="Train on this share of the labels (fixed lists) [1].")
+@click.option("--shots", type=click.IntRange(1), metavar="K", help="Train on K labelled examples of every class.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the run [0].")
 @click.option(
     "--set",
@@ -58,6 +63,9 @@ def command(
     preset: str | None,
     init: str | None,
     data_root: str | None,
+    freeze_to: str | None,
+    label_fraction: float | None,
+    shots: int | None,
     seed: int | None,
     assignments: tuple[str, ...],
     recipe_assignments: tuple[str, ...],
@@ -82,7 +90,8 @@ def command(
     from ssl_motion.spec_text import parse_spec
     from ssl_motion.store import Store
 
-    spec = build_spec(spec_file, assignments, recipe_assignments, task=task, preset=preset, init=init, seed=seed)
+    settings = {"preset": preset, "freeze_to": freeze_to, "label_fraction": label_fraction, "shots": shots}
+    spec = build_spec(spec_file, assignments, recipe_assignments, settings, task=task, init=init, seed=seed)
     wanted = {"device": device, "workers": workers, "threads": threads, "trackers": list(trackers)}
     runtime = parse_spec(RuntimeSpec, wanted, "options")
     store = Store(runs_root(runs_folder))
@@ -107,13 +116,22 @@ def build_spec(
     spec_file: str | None,
     assignments: tuple[str, ...],
     recipe_assignments: tuple[str, ...],
+    settings: "Mapping[str, Any]",
     *,
     task: str | None,
-    preset: str | None,
     init: str | None,
     seed: int | None,
 ) -> "TransferSpec":
     """Put a spec together from a file and the options that change it.
+
+    Args:
+        spec_file: YAML file, or None.
+        assignments: KEY=VALUE of the task's settings.
+        recipe_assignments: KEY=VALUE of the recipe.
+        settings: the task's settings that have options of their own; None for those not given.
+        task: name of the task.
+        init: start of the backbone.
+        seed: of the run.
 
     Raises:
         UsageError: The file does not exist, or there is a fault in the result.
@@ -127,10 +145,9 @@ def build_spec(
     content = load_yaml(Path(spec_file)) if spec_file is not None else {}
     content.setdefault("task", DEFAULT_TASK)
     overrides: dict[str, Any] = {
-        key: value
-        for key, value in {"task": task, "task_config.preset": preset, "init": init, "seed": seed}.items()
-        if value is not None
+        key: value for key, value in {"task": task, "init": init, "seed": seed}.items() if value is not None
     }
+    overrides |= {f"task_config.{key}": value for key, value in settings.items() if value is not None}
     overrides |= {f"task_config.{key}": value for key, value in parse_assignments(assignments).items()}
     content = apply_overrides(content, overrides)
     if recipe_assignments:

@@ -20,6 +20,7 @@ def use_mmseg() -> None:
     _use("mmsegmentation")
     # Importing them registers them.
     importlib.import_module("ssl_motion.openmmlab.backbone")
+    importlib.import_module("ssl_motion.openmmlab.plain_resnet")
     importlib.import_module("ssl_motion.openmmlab.drawing")
     importlib.import_module("ssl_motion.openmmlab.linear")
     importlib.import_module("ssl_motion.openmmlab.metric")

@@ -33,7 +33,7 @@ def dataset_folder(spec: PuppetsSpec, root: Path) -> Path:
     return root / f"puppets-{spec.world}-{spec.size}-{fingerprint(spec)}"
 
 
-def missing_layouts(spec: PuppetsSpec, root: Path, layouts: Sequence[Layout]) -> list[Layout]:
+def missing_layouts(spec: PuppetsSpec, root: Path, layouts: Sequence[str]) -> list[Layout]:
     """Say which of the layouts are not there in full.
 
     Raises:
@@ -46,10 +46,13 @@ def missing_layouts(spec: PuppetsSpec, root: Path, layouts: Sequence[Layout]) ->
     there = _manifest(folder)
     return [
         layout
-        for layout in dict.fromkeys(layouts)
-        if layout not in there
-        or not all(path.is_file() for path in index_files(folder, layout))
-        or any(_is_deleted(folder, chunk) for chunk in chunks(spec, layout))
+        for layout in LAYOUTS
+        if layout in layouts
+        and (
+            layout not in there
+            or not all(path.is_file() for path in index_files(folder, layout))
+            or any(_is_deleted(folder, chunk) for chunk in chunks(spec, layout))
+        )
     ]
 
 
@@ -58,7 +61,7 @@ def _is_deleted(folder: Path, chunk: Chunk) -> bool:
     return chunk.layout == "shards" and not shard_path(folder, chunk).is_file()
 
 
-def ensure_dataset(spec: PuppetsSpec, root: Path, layouts: Sequence[Layout], processes: int = 1) -> Path:
+def ensure_dataset(spec: PuppetsSpec, root: Path, layouts: Sequence[str], processes: int = 1) -> Path:
     """Render what is not there yet.
 
     Args:

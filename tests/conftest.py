@@ -1,12 +1,17 @@
-"""Shared fixtures: where real sample data lies, and one torch thread per test process."""
+"""Shared fixtures and settings: where real sample data lies, one torch thread per test process, no time limits."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Hypothesis fails an example that takes 200 ms, which on a loaded machine any may: speed has tests of its own.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -43,7 +43,7 @@ def resize(sample: FlowSample, height: int, width: int, flow_scale: tuple[float,
     else:
         valid = cv2.resize(sample.valid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.999
         flow[~valid] = 0.0
-    layers = _layers(sample, lambda layer: cv2.resize(layer, size, interpolation=cv2.INTER_NEAREST))
+    layers = _layers(sample, lambda layer: cv2.resize(layer, size, interpolation=cv2.INTER_NEAREST_EXACT))
     return replace(sample, image=image, flow=flow, valid=valid, layers=layers)
 
 

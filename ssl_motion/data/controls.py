@@ -142,7 +142,7 @@ def with_image_of(sample: FlowSample, other: FlowSample) -> FlowSample:
     if other.size != sample.size:
         image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
         described = {
-            name: cv2.resize(layer, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+            name: cv2.resize(layer, (width, height), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8, copy=False)
             for name, layer in described.items()
         }
     moving = {name: layer for name, layer in sample.layers.items() if name in FLOW_LAYERS}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssl_motion.data.augment import augment, crop, flip, pad_to, resize_short_side
+from ssl_motion.data.augment import augment, crop, flip, pad_to, resize, resize_short_side
 from ssl_motion.data.sample import UNKNOWN_LABEL, FlowSample
 from ssl_motion.seeding import generator
 from ssl_motion.spec import DataSpec
@@ -142,3 +142,23 @@ def test_layers_move_with_the_image() -> None:
         assert np.array_equal(known, moved.valid)
         assert (marks != (moved.image[..., 0] > 100)).sum() <= 200  # a pixel's width along an edge of 100 or so
         assert marks.sum() > 500
+
+
+@given(before=st.integers(2, 40), after=st.integers(2, 40))
+def test_a_resized_layer_takes_the_pixel_under_its_centre(before: int, after: int) -> None:
+    # Any other rule shifts labels against their image, which is resized about the same centre.
+    layer = np.tile(np.arange(before, dtype=np.uint8), (before, 1))
+    sample = FlowSample(
+        image=np.zeros((before, before, 3), np.uint8),
+        flow=np.zeros((before, before, 2), np.float32),
+        valid=np.ones((before, before), np.bool_),
+        clip="clip",
+        frame=0,
+        gap=1,
+        layers={"masks": layer},
+    )
+    resized = resize(sample, after, after).layers["masks"]
+    centres = (np.arange(after) + 0.5) * before / after
+    on_an_edge = np.isclose(centres, np.round(centres))
+    assert np.array_equal(resized[0][~on_an_edge], np.floor(centres).astype(np.uint8)[~on_an_edge])
+    assert np.array_equal(resized, np.tile(resized[0], (after, 1)))

@@ -42,7 +42,7 @@ class Supervised(PretrainMethod):
     """
 
     Config = SupervisedConfig
-    recipe_version = 1
+    recipe_version = 2
     citation = (
         "Jonathan Long, Evan Shelhamer, Trevor Darrell: Fully Convolutional Networks for Semantic Segmentation. "
         "CVPR 2015. (The form of the head; the supervised upper line itself is no method of a paper.)"

@@ -33,7 +33,7 @@ class Pathak(PretrainMethod):
     """
 
     Config: ClassVar[type[PathakConfig]] = PathakConfig
-    recipe_version = 1
+    recipe_version = 2
     citation = (
         "Deepak Pathak, Ross Girshick, Piotr Dollár, Trevor Darrell, Bharath Hariharan: Learning Features by Watching "
         "Objects Move. CVPR 2017."

@@ -4,21 +4,14 @@ The finished folder holds spec.yaml, recipe.py (the resolved recipe, where the t
 per-image statistics, record.json and done.json.
 """
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from ssl_motion import plugins
 from ssl_motion.engine.checkpoint import list_checkpoints
-from ssl_motion.engine.environment import (
-    barrier,
-    launched_processes,
-    leave_process_group,
-    prepare_device,
-)
+from ssl_motion.engine.environment import barrier, launched_processes
+from ssl_motion.engine.once import run_once
 from ssl_motion.errors import UsageError
 from ssl_motion.fileio import sha256_of, write_json
 from ssl_motion.identity import run_identity
@@ -103,25 +96,10 @@ def transfer(
         RunError: Another process holds the folder, training diverged, or the disk is full.
         StoppedBySignal: SIGTERM or Ctrl-C; the same call continues.
     """
-    processes = launched_processes()
     plan = make_plan(spec, store, data_root)
-    if plan.folder.is_finished and not force:
-        return plan.folder
-    device = prepare_device(runtime.device)
-    if runtime.threads:
-        torch.set_num_threads(runtime.threads)
-    if processes.is_main and force and plan.folder.path.exists():
-        with plan.folder.locked(plan.written_spec()):
-            pass  # refuses while another process works in it
-        plan.folder.move_aside()
-    with plan.folder.locked(plan.written_spec()) if processes.is_main else nullcontext():
-        barrier()
-        if not plan.folder.is_finished:
-            _run(plan, runtime, store, device)
-        barrier()
-    if processes.world_size > 1:
-        leave_process_group()
-    return plan.folder
+    return run_once(
+        plan.folder, plan.written_spec(), runtime, lambda device: _run(plan, runtime, store, device), force=force
+    )
 
 
 def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -> TransferPlan:

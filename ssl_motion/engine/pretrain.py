@@ -6,7 +6,6 @@ the method estimated settings from the data) and done.json.
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,13 +16,11 @@ from ssl_motion.data.sample import FlowSample
 from ssl_motion.engine.adapter import Normaliser, PretrainModel, arithmetic
 from ssl_motion.engine.environment import (
     Processes,
-    barrier,
     launched_processes,
-    leave_process_group,
-    prepare_device,
 )
 from ssl_motion.engine.finish import finish
 from ssl_motion.engine.fitting import fitted_config
+from ssl_motion.engine.once import run_once
 from ssl_motion.engine.optim import ScheduleHook, StepWrapper, build_optimizer
 from ssl_motion.engine.plan import PretrainPlan, check_runnable, make_plan
 from ssl_motion.engine.runner import HarnessRunner
@@ -58,26 +55,14 @@ def pretrain(spec: PretrainSpec, runtime: RuntimeSpec, store: Store, *, force: b
         RunError: Another process holds the folder, the loss is not finite, or the disk is full.
         StoppedBySignal: SIGTERM or Ctrl-C; the same call continues.
     """
-    processes = launched_processes()
     plan = make_plan(spec, store)
-    if plan.folder.is_finished and not force:
-        return plan.folder
-    check_runnable(spec, runtime)
-    device = prepare_device(runtime.device)
-    if runtime.threads:
-        torch.set_num_threads(runtime.threads)
-    if processes.is_main and force and plan.folder.path.exists():
-        with plan.folder.locked(plan.written_spec()):
-            pass  # refuses while another process works in it
-        plan.folder.move_aside()
-    with plan.folder.locked(plan.written_spec()) if processes.is_main else nullcontext():
-        barrier()
-        if not plan.folder.is_finished:
-            _Run(plan, runtime, store, device, processes).run()
-        barrier()
-    if processes.world_size > 1:
-        leave_process_group()
-    return plan.folder
+    if not plan.folder.is_finished or force:
+        check_runnable(spec, runtime)
+
+    def work(device: str) -> None:
+        _Run(plan, runtime, store, device, launched_processes()).run()
+
+    return run_once(plan.folder, plan.written_spec(), runtime, work, force=force)
 
 
 class _Run:

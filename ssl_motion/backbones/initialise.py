@@ -1,7 +1,7 @@
 """Random starts of a trunk, each by its name.
 
 A comparison with "random" depends on which: `ssl-bench transfer --init random:xavier` names one of `SCHEMES`. Plain
-`--init random` is what the recipe itself does, and no scheme of this module (`ssl_motion.openmmlab.backbone`).
+`--init random` is what the recipe itself does (`initialise_for_transfer`), and no scheme of that name.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +29,18 @@ def initialise_he(module: nn.Module) -> None:
             _zero_bias(part)
         elif isinstance(part, nn.BatchNorm2d):
             _reset_norm(part)
+
+
+def initialise_for_transfer(module: nn.Module) -> None:
+    """Draw the start that plain `--init random` stands for: He's, and 0 for the last batch norm of residual blocks.
+
+    It is mmseg's start for its own ResNets: blocks begin as the identity.
+    """
+    initialise_he(module)
+    for part in module.modules():
+        last = getattr(part, "bn3", getattr(part, "bn2", None))
+        if isinstance(last, nn.BatchNorm2d):
+            nn.init.zeros_(last.weight)
 
 
 def initialise_xavier(module: nn.Module) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn, no_grad
 from ssl_motion.backbones import build_backbone
 from ssl_motion.backbones.external import ExternalTrunk
 from ssl_motion.backbones.freezing import batch_norms, freeze
-from ssl_motion.backbones.initialise import initialise_he
+from ssl_motion.backbones.initialise import initialise_for_transfer
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.weights import load_strict, read_weights
 
@@ -66,11 +66,7 @@ class TrunkBackbone(BaseModule):  # type: ignore[misc]  # mmengine ships no type
     def init_weights(self) -> None:
         """Draw the random start, then load the weights where there are any."""
         if not isinstance(self.trunk, ExternalTrunk):
-            initialise_he(self.trunk)
-            for part in self.trunk.modules():
-                last = getattr(part, "bn3", getattr(part, "bn2", None))
-                if isinstance(last, nn.BatchNorm2d):
-                    nn.init.zeros_(last.weight)
+            initialise_for_transfer(self.trunk)
         load_trunk(self.trunk, self.weights)
 
     def train(self, mode: bool = True) -> "TrunkBackbone":

@@ -1,0 +1,1 @@
+"""Reading frozen trunks: their features computed once, kept on disk, and linear probes on top. Plain torch."""

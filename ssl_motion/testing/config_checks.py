@@ -23,7 +23,11 @@ def check_config(method_class: type[PretrainMethod], config: BaseModel | Mapping
             isinstance(getattr(method_class, attribute, None), kind), f"{name}.{attribute}: expected {kind.__name__}"
         )
     expect(method_class.recipe_version >= 1 and bool(method_class.citation), f"{name}: recipe_version and citation")
-    model = method_class.Config
+    return check_settings(name, method_class.Config, config)
+
+
+def check_settings(name: str, model: type[BaseModel], config: BaseModel | Mapping[str, Any] | None) -> BaseModel:
+    """Check a plugin's `Config`: a pydantic model that survives JSON and refuses unknown keys; return the settings."""
     expect(issubclass(model, BaseModel), f"{name}.Config must be a pydantic model")
     settings = config if isinstance(config, BaseModel) else model.model_validate(dict(config or {}))
     _check_round_trip(name, settings, model)

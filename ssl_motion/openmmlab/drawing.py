@@ -1,5 +1,7 @@
 """Training data whose order and augmentation depend on (seed, position) alone, and a transform mmseg lacks.
 
+All of it is in the registries above mmseg's and mmdet's, so that recipes of both find it.
+
 A resumed run then sees exactly what an uninterrupted one would have seen, whatever the
 number of loader processes: nothing depends on what was drawn before.
 """
@@ -11,8 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 from mmengine.dist import get_dist_info
-from mmengine.registry import DATA_SAMPLERS
-from mmseg.registry import DATASETS, TRANSFORMS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, TRANSFORMS
 from torch.utils.data import Dataset, Sampler
 
 from ssl_motion.backbones import INPUT_MEAN
@@ -61,10 +62,10 @@ class DrawSampler(Sampler[Draw]):
 
 
 class NamedFaults:
-    """An mmseg pipeline that says which files could not be loaded, where mmcv only says that one could not.
+    """A data set's pipeline that says which files could not be loaded, where mmcv only says that one could not.
 
     Args:
-        pipeline: what a data set calls with the paths of an image and its label.
+        pipeline: what a data set of mmseg or mmdet calls with the path of an image, and that of its label in mmseg.
     """
 
     def __init__(self, pipeline: Any) -> None:
@@ -73,20 +74,19 @@ class NamedFaults:
     def __call__(self, paths: dict[str, Any]) -> Any:
         """Load and transform one image and its label."""
         image, label = paths.get("img_path"), paths.get("seg_map_path")
+        what = f"image {image} or its label {label}" if label else f"image {image} or its annotations"
         try:
             return self.pipeline(paths)
         except (AssertionError, OSError, ValueError, cv2.error) as error:
-            raise DataError(
-                f"image {image} or its label {label} cannot be used: {str(error).strip()}. Take the original files."
-            ) from error
+            raise DataError(f"{what} cannot be used: {str(error).strip()}. Take the original files.") from error
 
 
 @DATASETS.register_module(force=True)
 class SeededDataset(Dataset[Any]):
-    """Wraps an mmseg dataset: every draw seeds the generators that mmseg's transforms use.
+    """Wraps a data set of mmseg or mmdet: every draw seeds the generators that their transforms use.
 
     Args:
-        dataset: an mmseg dataset, or MMEngine's dict for one.
+        dataset: a data set, or MMEngine's dict for one.
         seed: of the augmentation.
         images: use only the first so many images; None for all.
 
@@ -126,6 +126,8 @@ class SeededDataset(Dataset[Any]):
 
     def _check_label(self, sample: Any) -> None:
         """Fail on a class that does not exist: the loss would only say that an index is out of bounds."""
+        if "gt_sem_seg" not in sample["data_samples"]:
+            return  # boxes and their classes come from lists, which are checked before a run
         known, label = len(self.metainfo.get("classes") or ()), sample["data_samples"].gt_sem_seg.data
         if known and (wrong := label[(label >= known) & (label != UNKNOWN_LABEL)]).numel():
             raise DataError(

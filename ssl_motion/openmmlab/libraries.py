@@ -29,12 +29,21 @@ def use_mmseg() -> None:
 
 
 def use_mmdet() -> None:
-    """Import mmdetection. Cheap to call again.
+    """Import mmdetection and register this project's parts for it. Cheap to call again.
 
     Raises:
         UsageError: As for `use_mmseg`.
     """
     _use("mmdet")
+    for part in ("backbone", "drawing", "box_metric", "schedule"):
+        importlib.import_module(f"ssl_motion.openmmlab.{part}")
+    for module in ("coco", "cocoeval"):
+        # They report their progress by `print`, and standard output belongs to results.
+        importlib.import_module(f"pycocotools.{module}").print = _say_nothing  # type: ignore[attr-defined]
+
+
+def _say_nothing(*args: object, **options: object) -> None:
+    """Stand for `print`."""
 
 
 def _use(package: str) -> None:

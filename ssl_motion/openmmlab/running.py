@@ -54,8 +54,8 @@ def train_and_test(recipe: Recipe, context: RunContext, label: str) -> tuple[dic
     if launched_processes().is_main:
         save_recipe(Path(context.run_dir) / RECIPE, config, f"{label}: resolved recipe of this run")
     with warnings.catch_warnings():
-        # Remarks of mmseg on its own defaults and deprecations: nothing that a user could act on.
-        warnings.filterwarnings("ignore", module=r"mm(seg|engine|cv)\.")
+        # Remarks of these libraries on their own defaults and deprecations: nothing that a user could act on.
+        warnings.filterwarnings("ignore", module=r"mm(seg|det|engine|cv)\.")
         with _faults_of(context.recipe_overrides):
             runner = build_runner(Config(config))
             try:

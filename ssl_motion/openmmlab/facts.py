@@ -21,12 +21,11 @@ def segmentation_facts(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """
     model, train = recipe["model"], _innermost(recipe["train_dataloader"]["dataset"])
     optim = recipe["optim_wrapper"]
-    frozen = model["backbone"].get("frozen", False)
-    policy = "stored statistics" if frozen else "batch statistics, affine trained"
+    frozen, policy = frozen_part(model["backbone"])
     facts = {
         "backbone": _without(model["backbone"], "weights"),
         "bn_policy": policy + (", shared between processes" if "sync_bn" in recipe else ""),
-        "frozen_stages": "all" if frozen else model["backbone"].get("frozen_stages", -1),
+        "frozen_stages": frozen,
         "head": _without(model["decode_head"], "in_index"),
         "auxiliary_head": _without(model["auxiliary_head"], "in_index") if "auxiliary_head" in model else None,
         "augmentation": [step for step in train["pipeline"] if step["type"] not in _PLUMBING],
@@ -47,6 +46,21 @@ def segmentation_facts(recipe: Mapping[str, Any]) -> dict[str, Any]:
     # As they read in a record: tuples become lists.
     content: dict[str, Any] = json.loads(json.dumps(facts))
     return content
+
+
+def frozen_part(backbone: Mapping[str, Any]) -> tuple[str | int, str]:
+    """Say what of a trunk is kept as it starts, and what its batch norms do.
+
+    Args:
+        backbone: settings of one of our trunks, or of OpenMMLab's ResNet (there "frozen_stages" counts from the stem).
+    """
+    trained, kept = "batch statistics, affine trained", "stored statistics"
+    if backbone.get("frozen") is True:
+        return "all", kept
+    last = backbone.get("frozen") or backbone.get("frozen_stages", -1)
+    if last == -1:
+        return -1, trained
+    return (f"up to {last}" if isinstance(last, str) else last), f"{kept} in the frozen stages; {trained} in the others"
 
 
 def _innermost(dataset: Mapping[str, Any]) -> Mapping[str, Any]:

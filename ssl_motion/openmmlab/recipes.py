@@ -17,6 +17,7 @@ from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.paths import find_config
+from ssl_motion.plugins import did_you_mean
 from ssl_motion.spec import BackboneSpec
 
 Recipe = dict[str, Any]
@@ -174,6 +175,33 @@ def set_crop(recipe: Recipe, side: int) -> None:
 def set_train_images(recipe: Recipe, images: int) -> None:
     """Train on the first so many images of the list."""
     recipe["train_dataloader"]["dataset"]["images"] = images
+
+
+def set_frozen_to(recipe: Recipe, stage: str, spec: BackboneSpec) -> None:
+    """Keep the trunk up to and including a stage as it starts, batch norms with their stored statistics.
+
+    Args:
+        recipe: with its trunk filled in.
+        stage: one of the trunk's.
+        spec: the trunk.
+
+    Raises:
+        UsageError: The trunk has no such stage, or the recipe freezes all of it anyway.
+    """
+    with torch_device("meta"):
+        known = list(build_backbone(spec).channels)
+    if stage not in known:
+        raise UsageError(
+            f"freeze_to: {spec.arch} has no stage {stage!r}.{did_you_mean(stage, known)} Its stages: {', '.join(known)}"
+        )
+    backbone = recipe["model"]["backbone"]
+    if backbone.get("frozen") is True:
+        raise UsageError(f"freeze_to {stage}: this preset keeps the whole trunk as it starts")
+    if backbone["type"] == "SSLMotionBackbone":
+        backbone["frozen"] = stage
+    else:
+        # OpenMMLab's own ResNet counts: 0 is the stem, 1 to 4 are the stages after it.
+        backbone["frozen_stages"] = known.index(stage)
 
 
 def set_backbone(recipe: Recipe, spec: BackboneSpec) -> None:

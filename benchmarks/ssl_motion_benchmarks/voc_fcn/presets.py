@@ -1,14 +1,22 @@
 """What can be run: the presets, and what may be changed in them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.spec import LATER, BackboneSpec, Strict
 
 PresetName = Literal[
-    "puppets_fcn", "puppets_linear", "voc12_fcn_small", "voc12_fcn_r50_mmseg", "voc12_fcn32s_alexnet_zhan"
+    "puppets_fcn",
+    "puppets_fcn_full",
+    "puppets_linear",
+    "voc12_fcn_small",
+    "voc12_fcn_r18_mmseg",
+    "voc12_fcn_r50_mmseg",
+    "voc12_fcn_r101_mmseg",
+    "voc12_fcn32s_alexnet_zhan",
 ]
 
 
@@ -43,6 +51,12 @@ PRESETS: dict[PresetName, Preset] = {
         "test",
         "builtin",
     ),
+    "puppets_fcn_full": Preset(
+        "the same images and labels, 3,000 iterations; minutes on one core",
+        BackboneSpec(arch="alexnet_mini"),
+        "test",
+        "builtin",
+    ),
     "puppets_linear": Preset(
         "the same images and labels, trunk frozen: one 1x1 convolution on its last stage; seconds on one core",
         BackboneSpec(arch="alexnet_mini"),
@@ -55,9 +69,23 @@ PRESETS: dict[PresetName, Preset] = {
         "val",
         "reduced",
     ),
+    "voc12_fcn_r18_mmseg": Preset(
+        "VOC 2012 + SBD, ResNet-18 FCN-d8: the schedule of voc12_fcn_r50_mmseg, mmsegmentation's heads for this trunk",
+        BackboneSpec(arch="resnet18", output_stride=8),
+        "val",
+        "full",
+        augmented=True,
+    ),
     "voc12_fcn_r50_mmseg": Preset(
         "VOC 2012 + SBD, ResNet-50 FCN-d8, 20k iterations: mmsegmentation's schedule, as in mmselfsup's benchmark",
         BackboneSpec(arch="resnet50", output_stride=8),
+        "val",
+        "full",
+        augmented=True,
+    ),
+    "voc12_fcn_r101_mmseg": Preset(
+        "VOC 2012 + SBD, ResNet-101 FCN-d8, 20k iterations: mmsegmentation's schedule",
+        BackboneSpec(arch="resnet101", output_stride=8),
         "val",
         "full",
         augmented=True,
@@ -72,10 +100,13 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class VocFCNConfig(Strict):
-    """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
+class SegmentationConfig(Strict):
+    """Settings of a segmentation task on VOC's layout.
+
+    Whatever differs from the preset is a fact of the protocol, and makes a full scale "reduced".
 
     Attributes:
+        table: the task's presets.
         preset: recipe to run.
         backbone: another trunk, for weights of another architecture.
         iterations: another length of training; the schedule is stretched with it.
@@ -84,9 +115,14 @@ class VocFCNConfig(Strict):
         crop: another side of the training crop.
         train_images: train on the first so many images of the list only.
         evaluate_on: list that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
+        freeze_to: keep the trunk up to and including this stage as it starts.
+        label_fraction: train on this share of the labels (`ssl_motion.data.label_lists`).
+        shots: train on the first so many images of every class, likewise.
     """
 
-    preset: PresetName = "puppets_fcn"
+    table: ClassVar[Mapping[Any, Preset]]
+
+    preset: str
     backbone: BackboneSpec | None = None
     iterations: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] | None = None
@@ -94,21 +130,47 @@ class VocFCNConfig(Strict):
     crop: Annotated[int, Field(ge=32)] | None = None
     train_images: Annotated[int, Field(ge=1)] | None = None
     evaluate_on: Literal["val", "test"] | None = None
+    freeze_to: Annotated[str | None, LATER] = None
+    label_fraction: Annotated[Annotated[float, Field(gt=0, le=1)] | None, LATER] = None
+    shots: Annotated[Annotated[int, Field(ge=1)] | None, LATER] = None
 
     @model_validator(mode="before")
     @classmethod
     def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
         """So that saying it does not make another protocol and another identity of it."""
-        if not isinstance(content, dict) or content.get("preset", "puppets_fcn") not in PRESETS:
+        if not isinstance(content, dict):
             return content
-        preset = PRESETS[content.get("preset", "puppets_fcn")]
+        preset = cls.table.get(content.get("preset", cls.model_fields["preset"].default))
+        if preset is None:
+            return content
         own = {
             "evaluate_on": (preset.test,),
             "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
+            "label_fraction": (1,),
         }
         return {key: value for key, value in content.items() if key not in own or value not in own[key]}
+
+    @model_validator(mode="after")
+    def _one_choice_of_images(self) -> "SegmentationConfig":
+        given = [name for name in ("train_images", "label_fraction", "shots") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} each choose the training images; give one of them")
+        return self
+
+    @property
+    def chosen_preset(self) -> Preset:
+        """The preset itself."""
+        return self.table[self.preset]
 
     @property
     def is_changed(self) -> bool:
         """Whether anything differs from the preset."""
-        return self != VocFCNConfig(preset=self.preset)
+        return self != type(self).model_validate({"preset": self.preset})
+
+
+class VocFCNConfig(SegmentationConfig):
+    """Settings of the task, as in `SegmentationConfig`."""
+
+    table = PRESETS
+
+    preset: PresetName = "puppets_fcn"

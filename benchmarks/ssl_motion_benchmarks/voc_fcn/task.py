@@ -1,19 +1,22 @@
 """The task: a recipe, a data layout and metric names; the harness does the rest. See protocol.md beside this file."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
+from ssl_motion.data import label_lists
 from ssl_motion.errors import UsageError
 from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.confusion import read_per_image, scores
 from ssl_motion.openmmlab.facts import segmentation_facts
 from ssl_motion.openmmlab.running import train_and_test
 from ssl_motion.protocols import DataReport, Metric, RunContext, TaskResult, TransferTask
+from ssl_motion.spec import BackboneSpec
 from ssl_motion.weights import read_card
-from ssl_motion_benchmarks.voc_fcn import devkit
-from ssl_motion_benchmarks.voc_fcn.presets import PRESETS, VocFCNConfig
+from ssl_motion_benchmarks.voc_fcn import devkit, few_labels
+from ssl_motion_benchmarks.voc_fcn.presets import PRESETS, SegmentationConfig, VocFCNConfig
 
 PER_IMAGE = "per_image.npz"
 
@@ -21,20 +24,21 @@ PER_IMAGE = "per_image.npz"
 class VocFCN(TransferTask):
     """Semantic segmentation by FCN through mmsegmentation."""
 
-    Config = VocFCNConfig
+    Config: ClassVar[type[BaseModel]] = VocFCNConfig
     recipe_version = 1
     metrics = (
         Metric("mIoU", primary=True),
         Metric("aAcc"),
         Metric("mAcc"),
     )
-    presets = {name: preset.summary for name, preset in PRESETS.items()}
+    presets: ClassVar[Mapping[str, str]] = {name: preset.summary for name, preset in PRESETS.items()}
 
     def __init__(self, config: BaseModel) -> None:
-        assert isinstance(config, VocFCNConfig)
+        assert isinstance(config, SegmentationConfig)
         super().__init__(config)
         self.settings = config
-        self.preset = PRESETS[config.preset]
+        self.preset = config.chosen_preset
+        self._chosen: few_labels.Chosen | None = None
         if config.evaluate_on == "test" and not self.preset.builtin:
             raise UsageError("evaluate_on: the labels of VOC 2012's test list are not public; score 'val'")
 
@@ -58,6 +62,7 @@ class VocFCN(TransferTask):
             "dataset": "puppets" if self.preset.builtin else "voc2012",
             "train_split": "train_aug" if self.preset.augmented else "train",
             "val_split": self._test_list,
+            **self._few_labels_facts(),
             **segmentation_facts(self._recipe()),
         }
 
@@ -73,19 +78,18 @@ class VocFCN(TransferTask):
         use_mmseg()
         recipe = self._resolved(context)
         metrics, seconds = train_and_test(recipe, context, f"{self.settings.preset} seed {context.seed}")
-        matrices = read_per_image(context.run_dir / PER_IMAGE)
+        return self._result(context.run_dir, metrics, seconds)
+
+    def _result(self, run_dir: Path, metrics: dict[str, float], seconds: float) -> TaskResult:
+        matrices = read_per_image(run_dir / PER_IMAGE)
         figures = scores(matrices.total())
-        return TaskResult(
-            metrics=metrics,
-            details={
-                name: {
-                    label: float(value) for label, value in zip(matrices.classes, values, strict=True) if value == value
-                }
-                for name, values in (("IoU", figures.iou), ("accuracy", figures.class_accuracy))
-            },
-            per_image=PER_IMAGE,
-            wall_seconds=seconds,
-        )
+        details = {
+            name: {label: float(value) for label, value in zip(matrices.classes, values, strict=True) if value == value}
+            for name, values in (("IoU", figures.iou), ("accuracy", figures.class_accuracy))
+        }
+        if self._chosen is not None:
+            details["labelled images"] = self._chosen.shown
+        return TaskResult(metrics=metrics, details=details, per_image=PER_IMAGE, wall_seconds=seconds)
 
     @property
     def _test_list(self) -> str:
@@ -98,7 +102,9 @@ class VocFCN(TransferTask):
         if self.preset.builtin:
             self._fill_in_classes(recipe)
         if settings.backbone is not None and settings.backbone != self.preset.backbone:
-            recipes.set_backbone(recipe, settings.backbone)
+            self._set_backbone(recipe, settings.backbone)
+        if settings.freeze_to is not None:
+            recipes.set_frozen_to(recipe, settings.freeze_to, BackboneSpec(**self.backbone()))
         if settings.iterations is not None:
             recipes.set_iterations(recipe, settings.iterations)
         if settings.batch_size is not None:
@@ -119,6 +125,7 @@ class VocFCN(TransferTask):
         recipe = self._recipe()
         if self.preset.augmented:
             self._fill_in_training_sets(recipe, context.data_root)
+        self._train_on_few_labels(recipe, context)
         recipes.set_data_root(recipe, devkit.voc_root(context.data_root).resolve())
         recipes.set_seed(recipe, context.seed)
         recipes.set_total_batch(recipe, recipes.total_batch(recipe), launched_processes().world_size)
@@ -128,6 +135,39 @@ class VocFCN(TransferTask):
             recipe["model"]["data_preprocessor"].update(mean=list(card.mean), std=list(card.std))
         recipe["test_evaluator"]["path"] = str(context.run_dir / PER_IMAGE)
         return recipes.override(recipe, context.recipe_overrides)
+
+    def _few_labels_facts(self) -> dict[str, Any]:
+        """The fact of few labels; none where all are used."""
+        asked = {"fraction": self.settings.label_fraction, "shots": self.settings.shots}
+        given = {name: value for name, value in asked.items() if value is not None}
+        return {"labels": {**given, "rule": label_lists.RULE}} if given else {}
+
+    def _train_on_few_labels(self, recipe: recipes.Recipe, context: RunContext) -> None:
+        settings, data = self.settings, recipe["train_dataloader"]["dataset"]
+        if settings.label_fraction is None and settings.shots is None:
+            return
+        self._chosen = few_labels.choose(
+            context.data_root,
+            devkit.training_sets(context.data_root, self.preset.augmented),
+            self._classes(),
+            fraction=settings.label_fraction,
+            shots=settings.shots,
+        )
+        data["dataset"] = few_labels.restrict(data["dataset"], self._chosen, context.run_dir)
+
+    def _classes(self) -> tuple[str, ...]:
+        """Names of the classes, the background first."""
+        if self.preset.builtin:
+            from ssl_motion.puppets import CLASSES
+
+            return CLASSES
+        from mmseg.datasets import PascalVOCDataset
+
+        return tuple(PascalVOCDataset.METAINFO["classes"])
+
+    def _set_backbone(self, recipe: recipes.Recipe, spec: BackboneSpec) -> None:
+        """Put another trunk in."""
+        recipes.set_backbone(recipe, spec)
 
     @staticmethod
     def _fill_in_classes(recipe: recipes.Recipe) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 WORLDS = ("still", "weak_pan", "full_camera")
-LAYOUTS = ("shards", "voc", "coco")
+LAYOUTS = ("shards", "voc", "coco", "voc07", "imagefolder", "lip", "cihp")
 
 
 def _spec(**values: Any) -> Any:
@@ -50,7 +50,8 @@ def _world_options(function: Any) -> Any:
 def render_command(layout: str, out: Path | None, processes: int, dry_run: bool, as_json: bool, **values: Any) -> None:
     """Write a data set to disk; what is there already is kept, and an interrupted one is continued.
 
-    Layouts: shards (image-flow pairs, as of `ssl-bench prepare`), voc (a VOC devkit) and coco.
+    Layouts: shards (image-flow pairs, as of `ssl-bench prepare`), voc (the VOC 2012 devkit), coco, voc07 (the VOC 2007
+    devkit), imagefolder (one actor a picture, by class), lip and cihp (parts of one person or several).
     """
     from ssl_motion.paths import runs_root
     from ssl_motion.puppets import dataset_folder, ensure_dataset, fingerprint, missing_layouts

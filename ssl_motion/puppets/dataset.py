@@ -67,7 +67,7 @@ def ensure_dataset(spec: PuppetsSpec, root: Path, layouts: Sequence[str], proces
     Args:
         spec: which data set.
         root: folder that holds data sets.
-        layouts: "shards" (`ssl_motion.data.shards`), "voc" (VOCdevkit/VOC2012) and "coco" (coco/).
+        layouts: some of those in `ssl_motion.puppets.layouts`.
         processes: rendering processes; more than one are spawned, so scripts need the usual `__main__` guard.
 
     Returns:

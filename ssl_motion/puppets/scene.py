@@ -10,12 +10,13 @@ import numpy.typing as npt
 from ssl_motion.data.sample import FlowSample, UInt8Array
 from ssl_motion.errors import UsageError
 from ssl_motion.puppets.exact import Dice
+from ssl_motion.puppets.labels import PERSON
 from ssl_motion.puppets.painter import Painter
-from ssl_motion.puppets.stage import set_stage
+from ssl_motion.puppets.stage import FIGURES, set_stage
 from ssl_motion.puppets.worlds import WORLDS
 from ssl_motion.spec import PuppetsSpec
 
-Stream = Literal["pairs", "val_pairs", "train", "val", "test"]
+Stream = Literal["pairs", "val_pairs", "train", "val", "test", "people_train", "people_val", "people_test"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 
 
@@ -48,7 +49,8 @@ def render(spec: PuppetsSpec, stream: Stream, index: int) -> Scene:
 
     Args:
         spec: which data set.
-        stream: pretraining pairs ("pairs", "val_pairs") or labelled images ("train", "val", "test").
+        stream: pretraining pairs ("pairs", "val_pairs"), labelled images ("train", "val", "test"), or such in which
+            every actor is a person ("people_train", "people_val", "people_test").
         index: from 0; no upper limit.
 
     Raises:
@@ -87,4 +89,5 @@ def _painter(spec: PuppetsSpec, stream: Stream, index: int) -> Painter:
     if index < 0:
         raise UsageError(f"scene {index} of Puppets: the index counts from 0")
     dice = Dice(spec.seed, f"puppets/{stream}", index)
-    return Painter(set_stage(dice, WORLDS[spec.world], spec.size), spec.size)
+    classes = (PERSON,) if stream.startswith("people_") else tuple(FIGURES)
+    return Painter(set_stage(dice, WORLDS[spec.world], spec.size, classes), spec.size)

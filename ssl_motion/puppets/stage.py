@@ -1,6 +1,6 @@
 """Setting a scene: which figures stand where, how they and the camera move, and in what order they are painted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,13 +55,14 @@ class Piece:
     shade: float
 
 
-def set_stage(dice: Dice, world: World, side: int) -> list[Piece]:
+def set_stage(dice: Dice, world: World, side: int, classes: Sequence[int] = tuple(FIGURES)) -> list[Piece]:
     """Draw a scene at random.
 
     Args:
         dice: the scene's own stream of draws.
         world: grade.
         side: of the frame in pixels.
+        classes: of the actors, equally likely.
 
     Returns:
         Pieces from back to front; the first is the ground.
@@ -77,14 +78,22 @@ def set_stage(dice: Dice, world: World, side: int) -> list[Piece]:
     instance = 0
     for is_actor in cast:
         instance += is_actor
-        pieces += _enter(dice, world, side, camera, instance if is_actor else 0, colours)
+        pieces += _enter(dice, world, side, camera, instance if is_actor else 0, colours, classes)
     return pieces
 
 
-def _enter(dice: Dice, world: World, side: int, camera: Affine, instance: int, colours: list[Colour]) -> list[Piece]:
+def _enter(
+    dice: Dice,
+    world: World,
+    side: int,
+    camera: Affine,
+    instance: int,
+    colours: list[Colour],
+    classes: Sequence[int],
+) -> list[Piece]:
     """Draw one actor (or, with instance 0, a distractor) and place it; its colour joins `colours`."""
     if instance:
-        figure = dice.pick(tuple(FIGURES.values()))(dice)
+        figure = FIGURES[dice.pick(classes)](dice)
         extent, speed = dice.between(*world.actor_size), dice.between(*world.motion)
         is_still = dice.chance(world.still_actors)
     else:

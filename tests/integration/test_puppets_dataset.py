@@ -42,7 +42,7 @@ SPEC = PuppetsSpec(size=48, pairs=7, val_pairs=2, train_images=5, val_images=3, 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return ensure_dataset(SPEC, tmp_path_factory.mktemp("data"), ("shards", "voc", "coco"))
+    return ensure_dataset(SPEC, tmp_path_factory.mktemp("data"), LAYOUTS)
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -53,7 +53,7 @@ def test_folder_is_named_after_its_content(folder):
     assert folder.name == f"puppets-still-48-{fingerprint(SPEC)}"
     assert folder == dataset_folder(SPEC, folder.parent)
     manifest = json.loads((folder / "dataset.json").read_text())
-    assert manifest["layouts"] == ["shards", "voc", "coco"]
+    assert manifest["layouts"] == list(LAYOUTS)
     assert PuppetsSpec(**manifest["spec"]) == SPEC
 
 
@@ -212,11 +212,11 @@ def test_an_interrupted_rendering_continues_and_ends_the_same(tmp_path, monkeypa
 SCRIPT = """
 import sys
 from pathlib import Path
-from ssl_motion.puppets import ensure_dataset
+from ssl_motion.puppets import LAYOUTS, ensure_dataset
 from ssl_motion.spec import PuppetsSpec
 if __name__ == "__main__":
     spec = PuppetsSpec.model_validate_json(sys.argv[2])
-    print(ensure_dataset(spec, Path(sys.argv[1]), ("shards", "voc", "coco"), processes=int(sys.argv[3])))
+    print(ensure_dataset(spec, Path(sys.argv[1]), LAYOUTS, processes=int(sys.argv[3])))
 """
 
 
@@ -309,8 +309,8 @@ def test_splits_may_be_empty(tmp_path):
 
 
 def test_wrong_requests_and_places_are_answered(tmp_path):
-    with pytest.raises(UsageError, match="got lip; there are shards, voc, coco"):
-        ensure_dataset(SPEC, tmp_path, ["lip"])  # type: ignore[list-item] - the wrong name is the point
+    with pytest.raises(UsageError, match="got ade; there are shards, voc, coco, voc07"):
+        ensure_dataset(SPEC, tmp_path, ["ade"])  # type: ignore[list-item] - the wrong name is the point
     with pytest.raises(UsageError, match="got none"):
         ensure_dataset(SPEC, tmp_path, [])
     blocked = tmp_path / "file"

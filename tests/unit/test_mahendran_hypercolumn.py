@@ -7,9 +7,10 @@ from torch.nn import functional as F
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
+from ssl_motion.hypercolumns import read_bilinear
 from ssl_motion.protocols import Backbone
 from ssl_motion.spec import BackboneSpec
-from ssl_motion_methods.mahendran.hypercolumn import HypercolumnNetwork, read_bilinear
+from ssl_motion_methods.mahendran.hypercolumn import HypercolumnNetwork
 from ssl_motion_methods.mahendran.stages import Stage, known_stages, resolve_stages, take_stages
 
 

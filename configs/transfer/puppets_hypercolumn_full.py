@@ -1,0 +1,11 @@
+# Segmentation of the built-in world by sparse hypercolumns, trained ten times as long as puppets_hypercolumn.
+#
+# Cost: minutes on one CPU core.
+# ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
+_base_ = ["puppets_hypercolumn.py"]
+
+iterations = 3000
+
+param_scheduler = [dict(type="OneCycleLR", eta_max=3e-3, total_steps=iterations, by_epoch=False)]
+train_cfg = dict(max_iters=iterations)
+checkpoint_every = 500

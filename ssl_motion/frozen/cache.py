@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class FeatureCache:
         data: str,
         device: str = "cpu",
         batch_size: int = BATCH,
+        readers: int = 1,
         label: str = "features",
     ) -> dict[str, Array]:
         """Return the features of all images, computing them where they are not kept yet.
@@ -76,6 +77,7 @@ class FeatureCache:
             data: fingerprint of the data (`DataReport.fingerprint`).
             device: that the trunk is on; not part of the key.
             batch_size: most images at a time.
+            readers: threads that decode files.
             label: for the progress display.
 
         Returns:
@@ -103,7 +105,10 @@ class FeatureCache:
                     os.utime(folder / INDEX)  # says when it was used last; a cache that is read-only serves as well
                 return found
             _clear(folder)
-            names = self._compute(folder, trunk, images, view, reduce, chosen, device, batch_size, label)
+            features = extract(
+                trunk, images, view, reduce, chosen, batch_size=batch_size, device=device, readers=readers
+            )
+            names = self._fill(folder, features, len(images), label)
             facts = {**content, "images": len(images), "arrays": names, "made": time.strftime("%Y-%m-%dT%H:%M:%S")}
             write_json(folder / INDEX, facts)
             self._evict(keep=folder)
@@ -112,27 +117,16 @@ class FeatureCache:
             raise RunError(f"the features in {folder} cannot be read back; delete that folder and start again")
         return found
 
-    def _compute(
-        self,
-        folder: Path,
-        trunk: FrozenTrunk,
-        images: Sequence[Path],
-        view: View,
-        reduce: Reducer,
-        stages: Sequence[str],
-        device: str,
-        batch_size: int,
-        label: str,
+    def _fill(
+        self, folder: Path, features: Iterable[tuple[list[int], dict[str, Tensor]]], count: int, label: str
     ) -> list[str]:
-        """Fill the arrays under temporary names, then rename them."""
+        """Write the features of all images to arrays under temporary names, then rename these."""
         arrays: dict[str, Any] = {}
         try:
-            with Progress(label, len(images), "images") as progress:
-                for indices, kept in extract(trunk, images, view, reduce, stages, batch_size=batch_size, device=device):
+            with Progress(label, count, "images") as progress:
+                for indices, kept in features:
                     if not arrays:
-                        arrays = self._allocate(
-                            folder, {key: value.numpy() for key, value in kept.items()}, len(images)
-                        )
+                        arrays = self._allocate(folder, kept, count)
                     for name, value in kept.items():
                         arrays[name][indices[0] : indices[-1] + 1] = value.numpy()
                     progress.advance(len(indices))

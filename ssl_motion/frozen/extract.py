@@ -74,6 +74,7 @@ def extract(
     *,
     batch_size: int = BATCH,
     device: str = "cpu",
+    readers: int = 1,
     random: Random | None = None,
     order: Sequence[int] | None = None,
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
@@ -87,6 +88,7 @@ def extract(
         stages: which; none for all.
         batch_size: most images at a time; does not change the features beyond rounding.
         device: that the trunk is on.
+        readers: threads that decode files ahead; changes nothing else.
         random: index -> generator for random crops; None for none.
         order: indices to take; None for all.
 
@@ -109,7 +111,7 @@ def extract(
         indices.clear()
         return done
 
-    for index, image in _read(images, view, range(len(images)) if order is None else order, random):
+    for index, image in _read(images, view, range(len(images)) if order is None else order, random, readers):
         if waiting and (image.shape != waiting[0].shape or len(waiting) == batch_size):
             yield flush()
         waiting.append(image)
@@ -119,15 +121,15 @@ def extract(
 
 
 def _read(
-    images: Sequence[Path], view: View, order: Sequence[int], random: Random | None
+    images: Sequence[Path], view: View, order: Sequence[int], random: Random | None, readers: int
 ) -> Iterator[tuple[int, UInt8Array]]:
-    """Decode a few files ahead in one thread (decoders leave Python's lock), so that the trunk need not wait."""
+    """Decode a few files ahead in threads (decoders release Python's lock), so that the trunk need not wait."""
 
     def read(index: int) -> UInt8Array:
         return view.read(images[index], random(index) if random is not None else None)
 
-    ahead = 2 * BATCH
-    with ThreadPoolExecutor(1) as pool:
+    ahead = 2 * BATCH * readers
+    with ThreadPoolExecutor(readers) as pool:
         pending = [(index, pool.submit(read, index)) for index in order[:ahead]]
         following = iter(order[ahead:])
         try:

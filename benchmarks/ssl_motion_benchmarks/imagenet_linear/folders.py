@@ -13,8 +13,8 @@ from ssl_motion.protocols import DataReport
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm")
 HOW_TO_GET = (
     "Give as --data-root a folder that holds train/CLASS/IMAGE and val/CLASS/IMAGE. ImageNet-1k (ILSVRC 2012): "
-    "register at https://image-net.org/, unpack each class's archive into train/, and sort the validation images into val/ by "
-    "their synsets."
+    "register at https://image-net.org/, unpack each class's archive into train/, and sort the validation images into "
+    "val/ by their synsets."
 )
 _SHOWN = 5
 

@@ -1,0 +1,93 @@
+"""Figures of multi-label classification, and their inputs image by image in a compact file.
+
+File format (`per_image.npz`, read it with `numpy.load(path, allow_pickle=False)`): N images, K classes, D draws
+(1 where nothing is drawn).
+
+    names    text [N]
+    classes  text [K]
+    labels   int8 [N, K]        1 there, -1 not there, 0 not scored
+    draws    text [D]           what was drawn, such as "4 shots, draw 2"; "" where nothing was
+    scores   float32 [D, N, K]  higher means more likely there; float16 where there are several draws
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_motion.errors import DataError
+from ssl_motion.fileio import write_atomically
+from ssl_motion.ranking import Rule, average_precision
+
+PER_IMAGE = "per_image.npz"
+
+
+def average_precisions(
+    labels_NK: npt.NDArray[np.int8], scores_NK: npt.NDArray[Any], rule: Rule
+) -> npt.NDArray[np.float64]:
+    """Compute each class's average precision in percent [K]; NaN where no image has the class.
+
+    Args:
+        labels_NK: 1 there, -1 not there, 0 not scored.
+        scores_NK: higher means more likely there.
+        rule: of `ssl_motion.ranking`.
+    """
+    values = []
+    for label, score in zip(labels_NK.T, scores_NK.T, strict=True):
+        known = label != 0
+        values.append(average_precision(label[known] == 1, score[known], rule))
+    return np.array(values, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class PerImageScores:
+    """Labels and scores of all images of a split; see the format above."""
+
+    names: list[str]
+    classes: list[str]
+    labels: npt.NDArray[np.int8]
+    draws: list[str]
+    scores: npt.NDArray[Any]
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        write_atomically(
+            path,
+            lambda file: np.savez_compressed(
+                file,
+                names=np.array(self.names, dtype=np.str_),
+                classes=np.array(self.classes, dtype=np.str_),
+                labels=self.labels,
+                draws=np.array(self.draws, dtype=np.str_),
+                scores=self.scores,
+            ),
+        )
+
+
+def single(
+    names: Sequence[str], classes: Sequence[str], labels: npt.NDArray[np.int8], scores: npt.NDArray[Any]
+) -> PerImageScores:
+    """Put together the scores of one classifier [N, K]."""
+    return PerImageScores(list(names), list(classes), labels, [""], scores[None].astype(np.float32))
+
+
+def read_scores(path: Path) -> PerImageScores:
+    """Read a file of per-image scores.
+
+    Raises:
+        DataError: It is not one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return PerImageScores(
+                names=[str(name) for name in content["names"]],
+                classes=[str(name) for name in content["classes"]],
+                labels=content["labels"],
+                draws=[str(draw) for draw in content["draws"]],
+                scores=content["scores"],
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: not a file of per-image scores: {error}") from error

@@ -1,0 +1,166 @@
+"""What can be run: the presets, and what may be changed in them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ssl_motion.spec import BackboneSpec, Strict
+
+PresetName = Literal[
+    "puppets_cls",
+    "puppets_cls_full",
+    "puppets_svm",
+    "puppets_lowshot",
+    "voc07_cls_ft",
+    "voc07_svm",
+    "voc07_lowshot",
+]
+Kind = Literal["finetune", "svm", "lowshot"]
+
+COSTS = (*(0.5**power for power in range(19, 3, -1)), 0.01, 0.1)
+"""0.5^19 ... 0.5^4, 0.01 and 0.1: those that fair_self_supervision_benchmark tries."""
+
+FEW_COSTS = (*(0.5**power for power in (14, 11, 8, 5)), 0.25, 2.0)
+"""For the built-in world, to be quick."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A protocol with its trunk and data.
+
+    Attributes:
+        summary: one line on what it is.
+        kind: fine-tuning by a recipe of the preset's name, linear SVMs on all labels, or on few.
+        backbone: the trunk.
+        scale: of its results, as in `ssl_motion.record.ResultRecord`.
+        short_side: the images' shorter side in pixels for frozen features; None takes them as they are.
+        costs: of SVMs that are tried.
+        shots: numbers of labelled images of every class.
+    """
+
+    summary: str
+    kind: Kind
+    backbone: BackboneSpec
+    scale: Literal["full", "reduced", "builtin"]
+    short_side: int | None = None
+    costs: tuple[float, ...] = ()
+    shots: tuple[int, ...] = ()
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it runs on the built-in world."""
+        return self.scale == "builtin"
+
+
+_MINI = BackboneSpec(arch="alexnet_mini")
+_ALEXNET = BackboneSpec(arch="alexnet_32x")
+PRESETS: dict[PresetName, Preset] = {
+    "puppets_cls": Preset(
+        "classes present in images of the built-in world, fine-tuned: 400 iterations, 10 crops; a minute on one core",
+        "finetune",
+        _MINI,
+        "builtin",
+    ),
+    "puppets_cls_full": Preset(
+        "puppets_cls trained for 2,000 iterations; minutes on one core", "finetune", _MINI, "builtin"
+    ),
+    "puppets_svm": Preset(
+        "the same labels by linear SVMs on frozen features; a minute on one core",
+        "svm",
+        _MINI,
+        "builtin",
+        None,
+        FEW_COSTS,
+    ),
+    "puppets_lowshot": Preset(
+        "the same by SVMs on 1 to 32 images of every class, 5 draws; a minute on one core",
+        "lowshot",
+        _MINI,
+        "builtin",
+        None,
+        FEW_COSTS,
+        (1, 2, 4, 8, 16, 32),
+    ),
+    "voc07_cls_ft": Preset(
+        "VOC 2007 trainval / test, fine-tuned for 80k iterations, 10 crops: voc-classification's schedule",
+        "finetune",
+        _ALEXNET,
+        "full",
+    ),
+    "voc07_svm": Preset(
+        "VOC 2007, linear SVMs on frozen features pooled to about 9,000 numbers, cost by 3-fold cross-validation",
+        "svm",
+        _ALEXNET,
+        "full",
+        224,
+        COSTS,
+    ),
+    "voc07_lowshot": Preset(
+        "VOC 2007, the same SVMs on 1 to 96 images of every class, 5 draws",
+        "lowshot",
+        _ALEXNET,
+        "full",
+        224,
+        COSTS,
+        (1, 2, 4, 8, 16, 32, 64, 96),
+    ),
+}
+_FIELDS: dict[Kind, set[str]] = {
+    "finetune": {"iterations", "batch_size", "lr", "crop", "freeze_to"},
+    "svm": {"stage"},
+    "lowshot": {"stage", "shots"},
+}
+
+
+class Voc07ClsConfig(Strict):
+    """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
+
+    Attributes:
+        preset: protocol to run.
+        backbone: another trunk, for weights of another architecture.
+        evaluate_on: list that is scored: "test" after training on trainval, "val" after training on train alone. Make
+            choices (learning rates, ...) on "val".
+        iterations: of fine-tuning: another length; the schedule is stretched with it.
+        batch_size: of fine-tuning: another number of images per optimiser step.
+        lr: of fine-tuning: another peak learning rate.
+        crop: of fine-tuning: another side of the crops.
+        freeze_to: of fine-tuning: keep the trunk up to this stage as it starts.
+        stage: of frozen features: which stage is read; the last convolutional one unless given.
+        shots: of few labels: this number of images of every class alone.
+    """
+
+    preset: PresetName = "puppets_cls"
+    backbone: BackboneSpec | None = None
+    evaluate_on: Literal["val", "test"] | None = None
+    iterations: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    lr: Annotated[float, Field(gt=0)] | None = None
+    crop: Annotated[int, Field(ge=32)] | None = None
+    freeze_to: str | None = None
+    stage: str | None = None
+    shots: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
+        """So that saying it does not make another protocol and another identity of it."""
+        if not isinstance(content, dict) or content.get("preset", "puppets_cls") not in PRESETS:
+            return content
+        trunk = PRESETS[content.get("preset", "puppets_cls")].backbone
+        own = {"evaluate_on": ("test",), "backbone": (trunk, trunk.model_dump(exclude_none=True))}
+        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
+
+    @model_validator(mode="after")
+    def _fits_the_preset(self) -> "Voc07ClsConfig":
+        kind = PRESETS[self.preset].kind
+        for name in sorted(set().union(*_FIELDS.values()) - _FIELDS[kind]):
+            if getattr(self, name) is not None:
+                where = ", ".join(preset for preset, each in PRESETS.items() if name in _FIELDS[each.kind])
+                raise ValueError(f"{name}: {self.preset} has no use for it; it belongs to {where}")
+        return self
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs from the preset."""
+        return self != Voc07ClsConfig(preset=self.preset)

@@ -70,7 +70,7 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
     Args:
         root: what the user gave as data root.
         splits: what is needed.
-        classes: names that the categories must have, in this order by number; None for any, but the same in all splits.
+        classes: names that the categories must have, in this order; None for any, but the same in all splits.
 
     Returns:
         The report; its fingerprint covers the annotations' bytes and the images' sizes.
@@ -88,7 +88,7 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
             continue
         try:
             listed = json.loads(content)
-            names = _categories(listed)
+            names = [str(each["name"]) for each in listed["categories"]]  # mmdetection counts classes as listed
             images, annotations = list(listed["images"]), list(listed["annotations"])
             faults = _faults(images, annotations, {each["id"] for each in listed["categories"]})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -114,11 +114,6 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
     )
 
 
-def _categories(listed: Any) -> list[str]:
-    """Names of the categories by rising number, the order in which classes are counted."""
-    return [str(each["name"]) for each in sorted(listed["categories"], key=lambda each: int(each["id"]))]
-
-
 def _difference(names: list[str], expected: list[str]) -> str:
     lost = [name for name in expected if name not in names]
     new = [name for name in names if name not in expected]
@@ -127,7 +122,7 @@ def _difference(names: list[str], expected: list[str]) -> str:
             f"{len(names)} categories in place of the {len(expected)} expected; missing: "
             f"{_some(lost) or 'none'}; unknown: {_some(new) or 'none'}"
         )
-    return "the categories are numbered in another order than expected"
+    return "the categories are listed in another order than expected"
 
 
 def _faults(images: list[Any], annotations: list[Any], categories: set[Any]) -> list[str]:

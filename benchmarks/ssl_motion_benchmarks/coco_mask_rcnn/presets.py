@@ -47,7 +47,7 @@ PRESETS: dict[PresetName, Preset] = {
         "builtin",
     ),
     "coco_small": Preset(
-        "COCO scaled down: ResNet-18, shorter side 160, 300 iterations of batch 4; any trunk, minutes on a CPU",
+        "COCO scaled down: ResNet-18, shorter side up to 192, 300 iterations of batch 4; any trunk, minutes on a CPU",
         BackboneSpec(arch="resnet18"),
         "reduced",
     ),

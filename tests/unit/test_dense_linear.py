@@ -18,7 +18,6 @@ from ssl_motion.frozen.probe import LinearProbe
 from ssl_motion.openmmlab.confusion import read_per_image, scores
 from ssl_motion.protocols import RunContext, TaskResult
 from ssl_motion.spec import BackboneSpec
-from ssl_motion.testing import check_task
 from ssl_motion.weights import save_weights
 from ssl_motion_benchmarks.dense_linear import DenseLinear
 from ssl_motion_benchmarks.dense_linear.pixels import LabelledPixels, mirrored, read_label
@@ -150,10 +149,6 @@ def test_features_are_computed_once_for_all_seeds_of_one_trunk(
     monkeypatch.setattr("ssl_motion.frozen.cache.extract", lambda *given, **more: pytest.fail("computed again"))
     second = run(folder, tmp_path, "b", tmp_path / "w", seed=1, iterations=5)
     assert first.metrics != second.metrics
-
-
-def test_the_task_keeps_its_promises() -> None:
-    check_task(DenseLinear, {"backbone": TRUNK, "iterations": 4, "pixels": 16})
 
 
 def test_splits_are_the_lists_or_a_fixed_share(folder: Path, tmp_path: Path) -> None:

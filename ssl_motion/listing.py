@@ -186,6 +186,8 @@ def show_run(root: Path, query: str) -> Row:
         for path in sorted(run.path.rglob("*"))
         if path.is_file() and path.name not in ("run.lock", "owner.json")
     }
+    # An ensemble lies among the transfer runs; what it starts from are runs.
+    again = ["ensemble", *spec["init"]] if "ensemble" in spec else [kind, str(spec_file)]
     return {
         "kind": kind,
         "name": run.path.name,
@@ -197,5 +199,5 @@ def show_run(root: Path, query: str) -> Row:
         "summary": _summary(run),
         "record": record.model_dump(mode="json") if record else None,
         "files": files,
-        "again": ["ssl-bench", kind, str(spec_file), "--runs", str(root)],
+        "again": ["ssl-bench", *again, "--runs", str(root)],
     }

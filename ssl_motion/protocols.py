@@ -301,3 +301,15 @@ class TransferTask(ABC):
     @abstractmethod
     def run(self, context: RunContext) -> TaskResult:
         """Train and evaluate; continues from the run folder's last checkpoint where there is one."""
+
+    def ensemble(self, members: Sequence[Path], context: RunContext) -> TaskResult:
+        """Evaluate the average of what finished runs of this task predict; refused unless overridden.
+
+        Args:
+            members: folders of the runs, each with its last checkpoint. The task is configured as they were.
+            context: of the evaluation; `weights` is None.
+
+        Raises:
+            UsageError: The task's predictions cannot be averaged, or a member's files are not there.
+        """
+        raise UsageError(f"{type(self).__name__} predicts nothing that could be averaged: there are no ensembles of it")

@@ -167,20 +167,7 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
         # First, since weights that do not fit are found at once, and rendering takes its time.
         materialise(plan.start, plan.backbone, folder / "init", plan.spec.seed)
     barrier()
-    root = plan.data_root
-    if plan.spec.puppets is not None:
-        from ssl_motion.puppets import ensure_dataset
-
-        layouts = plan.task.puppets_layouts
-        if is_main:
-            ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
-        barrier()
-        root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
-        if is_main and (report := plan.task.check_data(root)).missing:
-            raise UsageError(
-                f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder"
-            )
-    assert root is not None
+    root = ready_data(plan, store)
     context = RunContext(
         run_dir=folder,
         weights=folder / "init" if plan.start.is_made else plan.start.folder,
@@ -196,37 +183,51 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
         _finish(plan, result, device, code)
 
 
-def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str, bool | None] | None) -> None:
-    """Write the record, then the summary; then drop the checkpoints of the way but the last."""
-    folder = plan.folder
-    per_image = None
-    if result.per_image is not None:
-        per_image = PerImage(file=result.per_image, sha256=sha256_of(folder.path / result.per_image))
-    record = ResultRecord(
-        identity=folder.identity,
-        method=plan.start.method,
-        backbone=describe(plan.backbone),
-        pretraining=plan.start.pretraining,
-        task=plan.spec.task,
-        protocol=plan.protocol,
-        protocol_name=plan.protocol_name,
-        scale=plan.scale,
-        metrics=[
-            MetricValue(
-                name=metric.name,
-                value=result.metrics[metric.name],
-                unit=metric.unit,
-                higher_is_better=metric.higher_is_better,
-                primary=metric.primary,
-            )
-            for metric in plan.task.metrics
-        ],
-        details=result.details,
-        seed=plan.spec.seed,
-        per_image=per_image,
-        spec=plan.spec.model_dump(mode="json", exclude={"data_root"}),
-        origin=Reproduced(provenance=collect(device, result.wall_seconds, plan.start.parents, code)),
-    )
+def ready_data(plan: TransferPlan, store: Store) -> Path:
+    """Return the folder of the plan's data, rendering the built-in world first. Every process of a run must call this.
+
+    Raises:
+        UsageError: The built-in data are damaged.
+    """
+    if plan.spec.puppets is None:
+        assert plan.data_root is not None
+        return plan.data_root
+    from ssl_motion.puppets import ensure_dataset
+
+    is_main = launched_processes().is_main
+    layouts = plan.task.puppets_layouts
+    if is_main:
+        ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
+    barrier()
+    root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
+    if is_main and (report := plan.task.check_data(root)).missing:
+        raise UsageError(f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder")
+    return root
+
+
+def metric_values(task: TransferTask, result: TaskResult) -> list[MetricValue]:
+    """Put a result's figures into the form of a record."""
+    return [
+        MetricValue(
+            name=metric.name,
+            value=result.metrics[metric.name],
+            unit=metric.unit,
+            higher_is_better=metric.higher_is_better,
+            primary=metric.primary,
+        )
+        for metric in task.metrics
+    ]
+
+
+def per_image_file(folder: Path, result: TaskResult) -> PerImage | None:
+    """Describe a result's per-image statistics, where it has any."""
+    if result.per_image is None:
+        return None
+    return PerImage(file=result.per_image, sha256=sha256_of(folder / result.per_image))
+
+
+def write_record(folder: RunFolder, record: ResultRecord, wall_seconds: float) -> None:
+    """Write the record, then the summary, which marks the run as finished."""
     write_json(folder.path / "record.json", record.model_dump(mode="json"))
     folder.finish(
         {
@@ -238,8 +239,30 @@ def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str
             "protocol_fingerprint": record.protocol_fingerprint,
             "seed": record.seed,
             "metrics": {metric.name: round(metric.value, 4) for metric in record.metrics},
-            "wall_seconds": round(result.wall_seconds, 3),
+            "wall_seconds": round(wall_seconds, 3),
         }
     )
+
+
+def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str, bool | None] | None) -> None:
+    """Record the result; then drop the checkpoints of the way but the last."""
+    folder = plan.folder
+    record = ResultRecord(
+        identity=folder.identity,
+        method=plan.start.method,
+        backbone=describe(plan.backbone),
+        pretraining=plan.start.pretraining,
+        task=plan.spec.task,
+        protocol=plan.protocol,
+        protocol_name=plan.protocol_name,
+        scale=plan.scale,
+        metrics=metric_values(plan.task, result),
+        details=result.details,
+        seed=plan.spec.seed,
+        per_image=per_image_file(folder.path, result),
+        spec=plan.spec.model_dump(mode="json", exclude={"data_root"}),
+        origin=Reproduced(provenance=collect(device, result.wall_seconds, plan.start.parents, code)),
+    )
+    write_record(folder, record, result.wall_seconds)
     for path in list_checkpoints(folder.path / "checkpoints")[:-1]:
         path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from ssl_motion.errors import SSLMotionError
 VERBS = {
     "codebook": "Fit a codebook of flow vectors to a data set.",
     "doctor": "Check this machine: versions, operators, data, disk; each problem with its cure.",
+    "ensemble": "Average what finished transfer runs predict, and record the result.",
     "import-weights": "Turn published weights (original CMP, torchvision, timm) into a backbone folder.",
     "list": "List methods, benchmarks, backbones, configs, flow estimators or runs.",
     "prepare": "Turn videos or existing flow into image-flow shards.",

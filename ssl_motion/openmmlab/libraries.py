@@ -24,6 +24,7 @@ def use_mmseg() -> None:
     importlib.import_module("ssl_motion.openmmlab.drawing")
     importlib.import_module("ssl_motion.openmmlab.linear")
     importlib.import_module("ssl_motion.openmmlab.hypercolumn")
+    importlib.import_module("ssl_motion.openmmlab.averaging")
     importlib.import_module("ssl_motion.openmmlab.metric")
     importlib.import_module("ssl_motion.openmmlab.schedule")
     training_accuracy.install()

@@ -5,6 +5,7 @@ a run changes in it (data folder, trunk, iterations, ...) is done on the
 loaded tree, and the result is kept in the run folder as `recipe.py`.
 """
 
+import ast
 import pprint
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from mmengine.config import Config
 from torch import device as torch_device
 
 from ssl_motion.backbones import build_backbone
-from ssl_motion.errors import UsageError
+from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.paths import find_config
 from ssl_motion.plugins import did_you_mean
@@ -88,6 +89,20 @@ def save_recipe(path: Path, recipe: Mapping[str, Any], title: str) -> None:
     lines = [f"# {line}".rstrip() for line in title.splitlines()]
     lines += [f"{key} = {pprint.pformat(value, width=110, sort_dicts=False)}" for key, value in recipe.items()]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def read_saved(path: Path) -> Recipe:
+    """Read what `save_recipe` wrote, as data: nothing in the file is executed.
+
+    Raises:
+        DataError: The file cannot be read, or holds more than plain values.
+    """
+    try:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        pairs = [(part.targets[0], part.value) for part in body if isinstance(part, ast.Assign)]
+        return {target.id: ast.literal_eval(value) for target, value in pairs if isinstance(target, ast.Name)}
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: not a resolved recipe: {error}") from error
 
 
 def nodes(tree: Any, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The task: a recipe, a data layout and metric names; the harness does the rest. See protocol.md beside this file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -69,7 +69,7 @@ class VocFCN(TransferTask):
     def check_data(self, root: Path) -> DataReport:
         """Say what of the devkit is under `root` (that folder, or VOC2012 or VOCdevkit/VOC2012 below it)."""
         sets = [*devkit.training_sets(root, self.preset.augmented), devkit.LabelSet(self._test_list)]
-        return devkit.inspect(root, sets)
+        return devkit.inspect(root, sets, self._number_of_classes)
 
     def run(self, context: RunContext) -> TaskResult:
         """Train and evaluate; continues from the run folder's last checkpoint where there is one."""
@@ -78,6 +78,16 @@ class VocFCN(TransferTask):
         use_mmseg()
         recipe = self._resolved(context)
         metrics, seconds = train_and_test(recipe, context, f"{self.settings.preset} seed {context.seed}")
+        return self._result(context.run_dir, metrics, seconds)
+
+    def ensemble(self, members: Sequence[Path], context: RunContext) -> TaskResult:
+        """Score the average of the class probabilities of finished runs."""
+        from ssl_motion.openmmlab.averaging import score_average
+        from ssl_motion.openmmlab.libraries import use_mmseg
+
+        use_mmseg()
+        label = f"{self.settings.preset}, average of {len(members)}"
+        metrics, seconds = score_average(self._resolved(context), members, context, label)
         return self._result(context.run_dir, metrics, seconds)
 
     def _result(self, run_dir: Path, metrics: dict[str, float], seconds: float) -> TaskResult:
@@ -90,6 +100,14 @@ class VocFCN(TransferTask):
         if self._chosen is not None:
             details["labelled images"] = self._chosen.shown
         return TaskResult(metrics=metrics, details=details, per_image=PER_IMAGE, wall_seconds=seconds)
+
+    @property
+    def _number_of_classes(self) -> int:
+        if not self.preset.builtin:
+            return devkit.CLASSES
+        from ssl_motion.puppets import CLASSES
+
+        return len(CLASSES)
 
     @property
     def _test_list(self) -> str:

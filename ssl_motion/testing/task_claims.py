@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 
 from ssl_motion.backbones import build_backbone
-from ssl_motion.errors import SSLMotionError
+from ssl_motion.errors import SSLMotionError, UsageError
 from ssl_motion.identity import digest
 from ssl_motion.protocols import Metric, TransferTask
 from ssl_motion.puppets.layouts import LAYOUTS
@@ -91,7 +91,10 @@ def check_changes(task_class: type[TransferTask], settings: BaseModel) -> None:
         if key not in task_class.Config.model_fields:
             continue
         what = f"{task_class.__name__} with {key}={value}"
-        after = _build(task_class, {**plain, key: value}, what)
+        try:
+            after = task_class(task_class.Config.model_validate({**plain, key: value}))
+        except (ValidationError, UsageError):
+            continue  # a preset may refuse what it has no use for
         expect(
             digest(after.protocol()) != digest(before.protocol()),
             f"{what}: protocol() does not say so; its results would be ranked with the preset's own",

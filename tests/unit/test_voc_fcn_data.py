@@ -85,6 +85,14 @@ def test_images_that_do_not_fit_their_labels_are_noticed(voc: Path) -> None:
     assert "its label 40 x 30" in report.missing[0]
 
 
+def test_labels_of_other_numbers_are_noticed(voc: Path) -> None:
+    path = voc / "SegmentationClass" / "val_001.png"
+    Image.new("L", (80, 64), color=77).save(path)
+    report = check(voc)
+    assert "val_001.png (value 77, but there are 21 classes" in report.missing[0]
+    assert "class numbers" in report.how_to_get
+
+
 def test_empty_list_is_noticed(voc: Path) -> None:
     (voc / "ImageSets/Segmentation/val.txt").write_text("\n", encoding="utf-8")
     assert "val.txt is empty" in check(voc).missing[0]
@@ -92,7 +100,8 @@ def test_empty_list_is_noticed(voc: Path) -> None:
 
 def test_augmented_presets_say_how_to_get_sbd_and_take_both_layouts(voc: Path) -> None:
     report = check(voc, "voc12_fcn_r50_mmseg")
-    assert [Path(line.split()[-1]).name for line in report.missing] == ["SegmentationClassAug", "aug.txt"]
+    assert report.missing[0].endswith("SegmentationClassAug")
+    assert report.missing[1].endswith("aug.txt (there: train.txt, val.txt)")
     assert "voc_aug.py" in report.how_to_get
     assert "trainaug.txt" in report.how_to_get
     shutil.copytree(voc / "SegmentationClass", voc / "SegmentationClassAug")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
+from ssl_motion.data.label_images import is_spot, value_problem
 from ssl_motion.data.label_lists import fixed_order
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.identity import digest
@@ -22,6 +23,7 @@ VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
+LIP_CLASSES = 20
 LIP_SWAPS = ((14, 15), (16, 17), (18, 19))
 _SHOWN = 5
 
@@ -123,9 +125,11 @@ def inspect(layout: Layout, root: Path, splits: Sequence[str], classes: str) -> 
     found: list[str] = []
     missing: list[str] = []
     parts: list[Any] = []
+    count = LIP_CLASSES
     if layout == "folder":
         try:
             known = read_classes(root / classes)
+            count = len(known)
             found.append(f"{len(known)} classes ({root / classes})")
             parts.append(list(known))
         except (UsageError, DataError) as error:
@@ -141,7 +145,7 @@ def inspect(layout: Layout, root: Path, splits: Sequence[str], classes: str) -> 
         except (UsageError, DataError) as error:
             missing.append(str(error))
             continue
-        problems, sha = _problems(chosen)
+        problems, sha = _problems(chosen, count)
         missing += [f"{split}: {each}" for each in problems]
         found.append(f"{split}: {len(chosen.names)} images ({folder})")
         parts.append([split, len(chosen.names), sha])
@@ -176,11 +180,12 @@ def _files(images: Path) -> list[Path]:
     return [path for path in sorted(images.glob("*")) if path.suffix.lower() in IMAGE_TYPES]
 
 
-def _problems(chosen: Labelled) -> tuple[list[str], str]:
+def _problems(chosen: Labelled, classes: int) -> tuple[list[str], str]:
     """Say which files are lost or do not fit, and hash the labels' bytes and the images' sizes."""
     sha = hashlib.sha256()
     lost: dict[str, list[str]] = {"images": [], "labels": [], "readable labels": [], "fitting images": []}
-    for name, image, label in zip(chosen.names, chosen.images, chosen.labels, strict=True):
+    total = len(chosen.names)
+    for index, (name, image, label) in enumerate(zip(chosen.names, chosen.images, chosen.labels, strict=True)):
         if not image.is_file():
             lost["images"].append(image.name)
         elif not label.is_file():
@@ -190,9 +195,10 @@ def _problems(chosen: Labelled) -> tuple[list[str], str]:
             if kind:
                 lost[kind].append(f"{(label if kind == 'readable labels' else image).name} ({difference})")
             content = label.read_bytes()
+            if not kind and is_spot(index, total) and (problem := value_problem(content, classes)) is not None:
+                lost["readable labels"].append(f"{label.name} ({problem})")
             sha.update(f"{name} {image.stat().st_size} {len(content)} ".encode("utf-8", "surrogateescape"))
             sha.update(content)
-    total = len(chosen.names)
     return [
         f"{len(names)} of {total} {kind}: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
         for kind, names in lost.items()

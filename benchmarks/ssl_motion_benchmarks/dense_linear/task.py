@@ -102,7 +102,7 @@ class DenseLinear(TransferTask):
         """Say what of the images and labels is under `root`, what is missing, and how to get it."""
         if self.preset.layout == "voc":
             sets = [*devkit.training_sets(root, self.preset.augmented), devkit.LabelSet(self._test_list)]
-            return devkit.inspect(root, sets)
+            return devkit.inspect(root, sets, len(self._classes(root)))
         return sources.inspect(self.preset.layout, root, ["train", self._test_list], self.settings.classes)
 
     def run(self, context: RunContext) -> TaskResult:

@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssl_motion.data.label_images import is_spot, value_problem
 from ssl_motion.identity import digest
 from ssl_motion.protocols import DataReport
 
@@ -25,10 +26,13 @@ GET_AUGMENTED = (
     "works too. Without them, the preset voc12_fcn_small trains on the devkit's own list."
 )
 GET_PALETTE = (
-    "Labels must be palette or grey PNGs whose pixels are class numbers (0-20, 255 unknown). Labels saved as RGB "
-    "have lost their numbers: take the original files."
+    "Labels must be palette or grey PNGs whose pixels are class numbers, 255 for unknown. Labels saved as RGB have "
+    "lost their numbers: take the original files."
 )
 _KINDS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+CLASSES = 21
+"""Of VOC: the background and 20 kinds of things."""
+
 _SHOWN = 5
 
 
@@ -63,12 +67,13 @@ def training_sets(root: Path, augmented: bool) -> list[LabelSet]:
     return [LabelSet("train"), LabelSet("aug", AUGMENTED)]
 
 
-def inspect(root: Path, sets: list[LabelSet]) -> DataReport:
+def inspect(root: Path, sets: list[LabelSet], classes: int = CLASSES) -> DataReport:
     """Look at every list, image and label of `sets`.
 
     Args:
         root: what the user gave as data root.
         sets: what is needed.
+        classes: number of classes that labels may hold; looked at in some of them (`is_spot`).
 
     Returns:
         The report; its fingerprint covers the lists, the labels' bytes and the images' sizes.
@@ -86,10 +91,11 @@ def inspect(root: Path, sets: list[LabelSet]) -> DataReport:
     for each in sets:
         path = folder / each.list_file
         if not path.is_file():
-            missing.append(f"list {path}")
+            others = ", ".join(sorted(other.name for other in path.parent.glob("*.txt")))
+            missing.append(f"list {path}" + (f" (there: {others})" if others else ""))
             cures.append(GET_AUGMENTED if each.labels == AUGMENTED else GET_VOC)
         elif folders_are_there:
-            _inspect_list(folder, each, found, missing, cures, parts)
+            _inspect_list(folder, each, classes, found, missing, cures, parts)
     return DataReport(
         found=found,
         missing=missing,
@@ -99,7 +105,13 @@ def inspect(root: Path, sets: list[LabelSet]) -> DataReport:
 
 
 def _inspect_list(
-    folder: Path, labels: LabelSet, found: list[str], missing: list[str], cures: list[str], parts: list[object]
+    folder: Path,
+    labels: LabelSet,
+    classes: int,
+    found: list[str],
+    missing: list[str],
+    cures: list[str],
+    parts: list[object],
 ) -> None:
     path = folder / labels.list_file
     names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -109,7 +121,7 @@ def _inspect_list(
         return
     images_lost, labels_lost, wrong, unlike = [], [], [], []
     sha = hashlib.sha256()
-    for name in names:
+    for index, name in enumerate(names):
         image, label = folder / IMAGES / f"{name}.jpg", folder / labels.labels / f"{name}.png"
         try:
             size = image.stat().st_size
@@ -121,7 +133,10 @@ def _inspect_list(
         except OSError:
             labels_lost.append(label.name)
             continue
-        if (problem := _label_problem(content)) is not None:
+        problem = _label_problem(content)
+        if problem is None and is_spot(index, len(names)):
+            problem = value_problem(content, classes)
+        if problem is not None:
             wrong.append(f"{label.name} ({problem})")
         elif (difference := _size_problem(image, content)) is not None:
             unlike.append(f"{image.name} ({difference})")

@@ -5,7 +5,7 @@ unnoticed: results are ranked against each other only where all of these agree.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ssl_motion.openmmlab.recipes import total_batch
@@ -30,7 +30,7 @@ def segmentation_facts(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "auxiliary_head": _without(model["auxiliary_head"], "in_index") if "auxiliary_head" in model else None,
         "augmentation": [step for step in train["pipeline"] if step["type"] not in _PLUMBING],
         "padded_to": model["data_preprocessor"].get("size"),
-        "label_swap": "none (classes are not sided)",
+        "label_swap": _swapped(train["pipeline"]),
         "train_images": recipe["train_dataloader"]["dataset"].get("images"),
         "effective_batch": total_batch(recipe),
         "optimiser": {**optim["optimizer"], "paramwise": optim.get("paramwise_cfg")},
@@ -61,6 +61,12 @@ def frozen_part(backbone: Mapping[str, Any]) -> tuple[str | int, str]:
     if last == -1:
         return -1, trained
     return (f"up to {last}" if isinstance(last, str) else last), f"{kept} in the frozen stages; {trained} in the others"
+
+
+def _swapped(pipeline: Sequence[Mapping[str, Any]]) -> list[Any] | str:
+    """Pairs of classes that change places when an image is mirrored."""
+    pairs = [pair for step in pipeline if step["type"] == "RandomFlip" for pair in step.get("swap_seg_labels") or ()]
+    return pairs or "none (classes are not sided)"
 
 
 def _innermost(dataset: Mapping[str, Any]) -> Mapping[str, Any]:

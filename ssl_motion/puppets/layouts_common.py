@@ -20,6 +20,9 @@ SPLITS = ("train", "val", "test")
 CROP_AREA = 0.02
 """Actors of which less is seen (as a share of the frame's area) get no crop of their own."""
 
+CROP_SHARE = 0.6
+"""Nor those of which a crop would show less than this share of all actors' pixels: it must be plain who is meant."""
+
 CROP_MARGIN = 0.08
 """What a crop shows around the actor, as a share of the longer side of its box."""
 
@@ -73,13 +76,15 @@ def boxes(scene: Scene) -> list[Box]:
 
 
 def crops(scene: Scene) -> Iterator[tuple[Box, tuple[slice, slice]]]:
-    """Cut out the actors of which enough is seen (`CROP_AREA`): each with its rows and columns, margin included."""
+    """Cut out the actors that are plain to see (`CROP_AREA`, `CROP_SHARE`): each with its rows and columns."""
     height, width = scene.sample.size
     for box in boxes(scene):
-        if box.area >= CROP_AREA * height * width:
-            margin = round(CROP_MARGIN * max(box.right - box.left + 1, box.bottom - box.top + 1))
-            rows = slice(max(0, box.top - margin), min(height, box.bottom + 1 + margin))
-            yield box, (rows, slice(max(0, box.left - margin), min(width, box.right + 1 + margin)))
+        margin = round(CROP_MARGIN * max(box.right - box.left + 1, box.bottom - box.top + 1))
+        rows = slice(max(0, box.top - margin), min(height, box.bottom + 1 + margin))
+        columns = slice(max(0, box.left - margin), min(width, box.right + 1 + margin))
+        actors = int((scene.instances[rows, columns] > 0).sum())
+        if box.area >= max(CROP_AREA * height * width, CROP_SHARE * actors):
+            yield box, (rows, columns)
 
 
 def person_parts(scene: Scene) -> npt.NDArray[np.uint8]:

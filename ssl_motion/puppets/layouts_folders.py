@@ -15,7 +15,7 @@ ROOT = "imagefolder"
 
 
 def write_actors(folder: Path, stream: Stream, index: int, scene: Scene) -> list[str]:
-    """Write a picture of each actor of whom enough is seen; returns their paths below the layout's folder."""
+    """Write a picture of each actor that is plain to see; returns their paths below the layout's folder."""
     written = []
     for box, place in crops(scene):
         path = f"{split_of(stream)}/{CLASSES[box.label]}/{image_name(stream, index)}_{box.instance}.jpg"

@@ -1,7 +1,6 @@
 """Human parsing: LIP (one person a picture) and CIHP (whole scenes), both of scenes in which every actor is a person.
 
-LIP's pictures are cut out around each person of whom enough is seen; others who reach into the picture are background,
-as in LIP. Labels are LIP's 20, left and right being the person's own.
+LIP's pictures are cut out around each person who is plain to see; others who reach into the picture are background. Labels are LIP's 20, left and right being the person's own.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,63 @@
+# LIP, one person a picture: FCN-d8 with a plain ResNet-50.
+# The network and schedule are those of voc12_fcn_r50_mmseg; sizes and augmentation are those of mmsegmentation's
+# configs/_base_/datasets/lip.py (for which it ships no model), with one mend: left and right change places when a
+# picture is mirrored.
+#
+# Cost: 20,000 iterations of batch 16 at crop 473: some hours on one large GPU; impractical on a CPU.
+# Ours, not CMP's: the CMP paper says nothing of its schedule on LIP.
+# What is known and what is not: benchmarks/ssl_motion_benchmarks/lip/protocol.md.
+# ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
+_base_ = ["voc12_fcn_r50_mmseg.py"]
+
+data_root = "LIP"
+crop_size = (473, 473)
+scale = (520, 520)
+# A mirrored left arm is a right arm.
+sided = [(14, 15), (16, 17), (18, 19)]
+
+train_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="RandomResize", scale=scale, ratio_range=(0.75, 1.25), keep_ratio=False),
+    dict(type="RandomCrop", crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomRotate", prob=0.6, degree=30),
+    dict(type="PhotoMetricDistortion"),
+    dict(type="Pad", size=crop_size),
+    dict(type="PackSegInputs"),
+]
+# The label is loaded after the image is resized: predictions are scored at the size of the original image.
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=scale, keep_ratio=False),
+    dict(type="LoadAnnotations"),
+    dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
+]
+train_dataloader = dict(
+    dataset=dict(
+        dataset=dict(
+            _delete_=True,
+            type="LIPDataset",
+            data_root=data_root,
+            data_prefix=dict(img_path="train_images", seg_map_path="train_segmentations"),
+            ann_file="train_id.txt",
+            pipeline=train_pipeline,
+        ),
+    ),
+)
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type="LIPDataset",
+        data_root=data_root,
+        data_prefix=dict(img_path="val_images", seg_map_path="val_segmentations"),
+        ann_file="val_id.txt",
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+model = dict(
+    data_preprocessor=dict(size=crop_size),
+    decode_head=dict(num_classes=20),
+    auxiliary_head=dict(num_classes=20),
+)

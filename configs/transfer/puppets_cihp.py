@@ -1,0 +1,45 @@
+# Human parsing in the built-in world, scenes of one to three persons: 20 parts, 300 iterations of batch 16 at 144x144.
+#
+# Cost: about a minute on one CPU core. Not a protocol of any paper. It ranks methods inside one world only.
+# Scenes are enlarged, since parts are a few pixels wide and the trunk's stride is 8; predictions are scored at 96x96.
+# ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
+_base_ = ["puppets_lip.py"]
+
+data_root = "CIHP"
+prefix = dict(img_path="images", seg_map_path="labels")
+size = (144, 144)
+sided = [(14, 15), (16, 17), (18, 19)]
+
+train_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="Resize", scale=size, keep_ratio=False),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomShift", pixels=12),
+    dict(type="PackSegInputs"),
+]
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=size, keep_ratio=False),
+    dict(type="LoadAnnotations"),
+    dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
+]
+# The built-in persons wear LIP's clothes in both layouts, so the classes are LIP's.
+train_dataloader = dict(
+    dataset=dict(
+        dataset=dict(
+            data_root=data_root,
+            data_prefix=prefix,
+            ann_file="list/train_id.txt",
+            pipeline=train_pipeline,
+        ),
+    ),
+)
+test_dataloader = dict(
+    dataset=dict(
+        data_root=data_root,
+        data_prefix=prefix,
+        ann_file="list/test_id.txt",
+        pipeline=test_pipeline,
+    ),
+)

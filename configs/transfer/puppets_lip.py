@@ -1,0 +1,55 @@
+# Human parsing in the built-in world, one person a picture: 20 parts, 300 iterations of batch 16 at 128x128.
+#
+# Cost: about a minute on one CPU core. Not a protocol of any paper. It ranks methods inside one world only.
+# Pictures are cut out around persons and so differ in size; all are stretched to one, as is usual on LIP.
+# Native MMEngine: every key can be changed by `ssl-bench transfer --cfg-options KEY=VALUE`; the task fills in the data
+# folder, the trunk and its weights.
+# ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
+_base_ = ["puppets_fcn.py"]
+
+data_root = "LIP"
+prefix = dict(img_path="train_images", seg_map_path="train_segmentations")
+classes = []  # LIPDataset brings its own
+size = (128, 128)
+# A mirrored left arm is a right arm.
+sided = [(14, 15), (16, 17), (18, 19)]
+
+train_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="Resize", scale=size, keep_ratio=False),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomShift", pixels=8),
+    dict(type="PackSegInputs"),
+]
+# The label is loaded after the image is resized: predictions are scored at the size of the original picture.
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=size, keep_ratio=False),
+    dict(type="LoadAnnotations"),
+    dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
+]
+train_dataloader = dict(
+    dataset=dict(
+        dataset=dict(
+            _delete_=True,
+            type="LIPDataset",
+            data_root=data_root,
+            data_prefix=prefix,
+            ann_file="train_id.txt",
+            pipeline=train_pipeline,
+        ),
+    ),
+)
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type="LIPDataset",
+        data_root=data_root,
+        data_prefix=dict(img_path="test_images", seg_map_path="test_segmentations"),
+        ann_file="test_id.txt",
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+model = dict(decode_head=dict(num_classes=20))

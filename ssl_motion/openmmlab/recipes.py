@@ -136,7 +136,8 @@ def set_iterations(recipe: Recipe, iterations: int) -> None:
     for scheduler in recipe["param_scheduler"]:
         for key in ("begin", "end", "total_steps", "T_max", "step_size"):
             if isinstance(scheduler.get(key), int):
-                scheduler[key] = round(scheduler[key] * iterations / before)
+                # A step of no iterations would divide by zero.
+                scheduler[key] = max(round(scheduler[key] * iterations / before), int(key == "step_size"))
         if "milestones" in scheduler:
             scheduler["milestones"] = [round(step * iterations / before) for step in scheduler["milestones"]]
 

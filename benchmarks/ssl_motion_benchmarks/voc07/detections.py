@@ -18,6 +18,7 @@ G pairs of an image and a class with objects.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +120,7 @@ def read_boxes(path: Path) -> PerImageBoxes:
     try:
         with np.load(path, allow_pickle=False) as content:
             arrays = {each.name: content[each.name] for each in fields(PerImageBoxes)}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(f"{path}: not a file of per-image detections: {error}") from error
     texts = {name: [str(each) for each in arrays.pop(name)] for name in ("names", "classes")}
     return PerImageBoxes(**texts, **arrays)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -89,5 +90,5 @@ def read_scores(path: Path) -> PerImageScores:
                 draws=[str(draw) for draw in content["draws"]],
                 scores=content["scores"],
             )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(f"{path}: not a file of per-image scores: {error}") from error

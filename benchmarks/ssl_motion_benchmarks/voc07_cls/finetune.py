@@ -75,7 +75,7 @@ def facts(recipe: recipes.Recipe) -> dict[str, Any]:
     content = {
         "backbone": {key: value for key, value in model["backbone"].items() if key != "weights"},
         "bn_policy": policy + (", shared between processes" if "sync_bn" in recipe else ""),
-        "frozen_stages": frozen,
+        "frozen_stages": "none" if frozen == -1 else frozen,
         "head": model["head"],
         "rescaled": False,
         "augmentation": {key: train[key] for key in ("crop_size", "scale", "mirror")},

@@ -108,7 +108,8 @@ class Voc07Cls(TransferTask):
         from ssl_motion.openmmlab.running import train_and_test
 
         use_mmseg()  # the draws and the trunks are registered with it
-        import_module("ssl_motion_benchmarks.voc07_cls.parts")  # registers classifier, crops and metric
+        for part in ("crops", "classifier"):
+            import_module(f"ssl_motion_benchmarks.voc07_cls.{part}")  # registers what recipes name
         from ssl_motion_benchmarks.voc07_cls import finetune, frozen
 
         recipe = finetune.resolve(finetune.make_recipe(self.settings, self._classes, train, test), context)

@@ -76,12 +76,13 @@ def _read_npz(path: Path) -> dict[str, Boxes]:
     try:
         with np.load(path, allow_pickle=False) as content:
             return {name: np.asarray(content[name], dtype=np.float32) for name in content.files}
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(f"{path}: not an .npz file of boxes: {error}") from error
 
 
 def _read_mat(path: Path) -> dict[str, Boxes]:
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         content: dict[str, Any] = loadmat(str(path), variable_names=["boxes", "images"])
@@ -93,6 +94,6 @@ def _read_mat(path: Path) -> dict[str, Boxes]:
             boxes = np.asarray(cell, dtype=np.float32)[:, [1, 0, 3, 2]]
             boxes[:, :2] -= 1
             found[str(np.ravel(name)[0])] = boxes
-    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
+    except (MatReadError, OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
         raise DataError(f"{path}: not a MATLAB file with cells 'boxes' and 'images': {error}") from error
     return found

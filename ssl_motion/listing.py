@@ -187,7 +187,8 @@ def show_run(root: Path, query: str) -> Row:
         if path.is_file() and path.name not in ("run.lock", "owner.json")
     }
     # An ensemble lies among the transfer runs; what it starts from are runs.
-    again = ["ensemble", *spec["init"]] if "ensemble" in spec else [kind, str(spec_file)]
+    is_ensemble = isinstance(spec, dict) and "ensemble" in spec
+    again = ["ensemble", *spec["init"]] if is_ensemble else [kind, str(spec_file)]
     return {
         "kind": kind,
         "name": run.path.name,

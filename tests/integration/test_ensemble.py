@@ -258,3 +258,20 @@ def test_verb(store: Store) -> None:
     assert f"mIoU   {ran['metrics']['mIoU']:.2f}  (alone: " in again.stdout
     forced = json.loads(CliRunner().invoke(command, [*runs, *options, "--force", "--json"]).stdout)
     assert (forced["cached"], forced["metrics"]) == (False, ran["metrics"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "preset"), [("lip", "puppets_lip"), ("voc_hypercolumn", "puppets_hypercolumn")])
+def test_every_segmentation_task_has_ensembles(tmp_path: Path, task: str, preset: str) -> None:
+    store, runs = Store(tmp_path), []
+    for seed in (0, 1):
+        content = {
+            "task": task,
+            "task_config": {"preset": preset, "backbone": TRUNK, "iterations": 2, "batch_size": 4},
+            "puppets": {"size": 48, "train_images": 6, "val_images": 2, "test_images": 3},
+            "seed": seed,
+        }
+        runs.append(transfer(TransferSpec.model_validate(content), CPU, store).identity)
+    record = read_record(ensemble(runs, CPU, store).path / "record.json")
+    assert (record.task, record.method, record.scale) == (task, "random + random", "builtin")
+    assert 0 <= record.primary.value <= 100

@@ -1,5 +1,6 @@
 """The task: recipes for two layouts of human parsing, and metric names. See protocol.md beside this file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,7 +80,21 @@ class LIP(TransferTask):
         use_mmseg()
         recipe = self._resolved(context)
         metrics, seconds = train_and_test(recipe, context, f"{self.settings.preset} seed {context.seed}")
-        matrices = read_per_image(context.run_dir / PER_IMAGE)
+        return self._result(context.run_dir, metrics, seconds)
+
+    def ensemble(self, members: Sequence[Path], context: RunContext) -> TaskResult:
+        """Score the average of the class probabilities of finished runs."""
+        from ssl_motion.openmmlab.averaging import score_average
+        from ssl_motion.openmmlab.libraries import use_mmseg
+
+        use_mmseg()
+        label = f"{self.settings.preset}, average of {len(members)}"
+        metrics, seconds = score_average(self._resolved(context), members, context, label)
+        return self._result(context.run_dir, metrics, seconds)
+
+    @staticmethod
+    def _result(run_dir: Path, metrics: dict[str, float], seconds: float) -> TaskResult:
+        matrices = read_per_image(run_dir / PER_IMAGE)
         figures = scores(matrices.total())
         details = {
             name: {part: float(value) for part, value in zip(matrices.classes, values, strict=True) if value == value}

@@ -56,7 +56,8 @@ def test_it_is_listed_run_reused_and_on_the_leaderboard(ssl_bench: SSLBench, tmp
     assert list(row["presets"]) == ["puppets_actor_kinds"]
 
     (tmp_path / "small.yaml").write_text("puppets: {size: 48, train_images: 24, val_images: 2, test_images: 16}\n")
-    options = ["--task", "actor_kinds", "--set", "backbone.width=12", "--device", "cpu", "--json", "small.yaml"]
+    trunk = ["--set", "backbone.arch=alexnet_mini", "--set", "backbone.width=12"]
+    options = ["--task", "actor_kinds", *trunk, "--device", "cpu", "--json", "small.yaml"]
     outcome = json.loads(ssl_bench("transfer", *options).stdout)
     assert (outcome["task"], outcome["scale"], outcome["cached"]) == ("actor_kinds", "builtin", False)
     assert 0 < outcome["metrics"]["mAP"] < 100

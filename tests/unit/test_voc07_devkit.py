@@ -50,12 +50,16 @@ def test_a_box_over_all_of_an_image(devkit: Path, tmp_path: Path) -> None:
     text = (
         "<annotation><size><width>96</width><height>72</height></size><object><name>dog</name><bndbox><xmin>1</xmin>"
         "<ymin>1</ymin><xmax>96</xmax><ymax>72</ymax></bndbox><part><name>head</name><bndbox><xmin>3</xmin></bndbox>"
-        "</part></object><object><name>unicorn</name></object></annotation>"
+        "</part></object></annotation>"
     )
-    (folder / "Annotations" / "train_000.xml").write_text(text, encoding="utf-8")
+    path = folder / "Annotations" / "train_000.xml"
+    path.write_text(text, encoding="utf-8")
     objects = read_objects(folder, "train_000", CLASSES)
     assert objects.boxes.tolist() == [[0, 0, 96, 72]]
     assert (objects.labels.tolist(), objects.difficult.tolist()) == ([11], [False])
+    path.write_text(text.replace("dog", "unicorn"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"train_000\.xml: .*'unicorn' is none of the 20 classes"):
+        read_objects(folder, "train_000", CLASSES)
 
 
 @pytest.mark.parametrize("where", ["", "VOCdevkit", "VOCdevkit/VOC2007"])

@@ -138,7 +138,7 @@ def read_labels(folder: Path, split: str, classes: Sequence[str]) -> ClassLabels
 
 
 def read_objects(folder: Path, name: str, classes: Sequence[str]) -> Objects:
-    """Read the objects of an image; objects of other classes and parts of objects are left out.
+    """Read the objects of an image; parts of objects are left out.
 
     Args:
         folder: of the devkit, as `voc_root` finds it.
@@ -146,7 +146,8 @@ def read_objects(folder: Path, name: str, classes: Sequence[str]) -> Objects:
         classes: their numbers are their places here.
 
     Raises:
-        DataError: The annotation is missing, no VOC annotation, or holds a box without an area or outside the image.
+        DataError: The annotation is missing, no VOC annotation, or holds an object of another class, or a box without
+            an area or outside the image.
     """
     path = folder / BOXES / f"{name}.xml"
     numbers = {label: number for number, label in enumerate(classes)}
@@ -155,9 +156,10 @@ def read_objects(folder: Path, name: str, classes: Sequence[str]) -> Objects:
         size = (int(_text(tree, "size/height")), int(_text(tree, "size/width")))
         found = []
         for thing in tree.findall("object"):
-            if (label := _text(thing, "name")) in numbers:
-                bounds = [float(_text(thing, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
-                found.append((numbers[label], bounds, thing.findtext("difficult", "0").strip() == "1"))
+            if (label := _text(thing, "name")) not in numbers:
+                raise ValueError(f"{label!r} is none of the {len(numbers)} classes")
+            bounds = [float(_text(thing, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
+            found.append((numbers[label], bounds, thing.findtext("difficult", "0").strip() == "1"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}. {GET_VOC07}") from error
     except (ElementTree.ParseError, ValueError) as error:

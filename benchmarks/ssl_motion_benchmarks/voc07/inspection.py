@@ -107,6 +107,7 @@ class _Report:
 
     def fault(self, error: DataError) -> None:
         self.missing.append(f"usable {error}")
+        self.cures.append(GET_ORIGINAL)
 
     def lacks(self, lost: Sequence[str], total: int, what: str, cure: str) -> None:
         if lost:

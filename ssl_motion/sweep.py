@@ -55,6 +55,8 @@ class TransferEntry(Strict):
     Attributes:
         task: name of a transfer task.
         task_config: its settings.
+        vary: settings of the task -> values to try, null for its own; every combination is a transfer of its own, with
+            the values in its title.
         inits: labels of pretrainings in this suite (all their variants), or "random", "imagenet" or a weights file.
         data_root: folder of the task's data, where it needs one; None looks in $SSL_MOTION_DATA.
         recipe_overrides: dotted keys of the MMEngine recipe -> values.
@@ -62,14 +64,21 @@ class TransferEntry(Strict):
 
     task: str
     task_config: dict[str, Any] = {}
+    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     data_root: str | None = None
     recipe_overrides: dict[str, Any] = {}
     inits: Annotated[list[str], Field(min_length=1)]
 
-    @property
-    def title(self) -> str:
-        """The task's preset, or the task where it names none."""
-        return str(self.task_config.get("preset", self.task))
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Combine the values to try: title (with the preset, or the task where none is named) -> settings."""
+        found = {}
+        for values in product(*self.vary.values()):
+            chosen = dict(zip(self.vary, values, strict=True))
+            words = [f"{key}={'none' if value is None else value}" for key, value in chosen.items()]
+            title = " ".join([str(self.task_config.get("preset", self.task)), *words])
+            given = {key: value for key, value in chosen.items() if value is not None}
+            found[title] = apply_overrides(self.task_config, given)
+        return found
 
 
 class SuiteSpec(Strict):
@@ -197,22 +206,23 @@ def _transfers(
     for init in entry.inits:
         if init in suite.pretrain and init not in labels:
             continue  # not done in this world
-        for variant in labels.get(init, [init]):
-            for seed in suite.seeds:
-                yield Job(
-                    f"{world}transfer {entry.title} from {variant} seed {seed}",
-                    "transfer",
-                    TransferSpec(
-                        task=entry.task,
-                        task_config=entry.task_config,
-                        init=variant,
-                        puppets=data,
-                        data_root=entry.data_root,
-                        recipe_overrides=entry.recipe_overrides,
-                        seed=seed,
-                    ),
-                    f"{world}pretrain {variant} seed {seed}" if init in labels else None,
-                )
+        for variant, (title, task_config), seed in product(
+            labels.get(init, [init]), entry.variants().items(), suite.seeds
+        ):
+            yield Job(
+                f"{world}transfer {title} from {variant} seed {seed}",
+                "transfer",
+                TransferSpec(
+                    task=entry.task,
+                    task_config=task_config,
+                    init=variant,
+                    puppets=data,
+                    data_root=entry.data_root,
+                    recipe_overrides=entry.recipe_overrides,
+                    seed=seed,
+                ),
+                f"{world}pretrain {variant} seed {seed}" if init in labels else None,
+            )
 
 
 def job_spec_file(folder: Path, job: Job) -> Path:

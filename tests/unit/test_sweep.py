@@ -284,3 +284,31 @@ def test_shipped_comparisons_treat_every_method_alike(name):
         assert all(rates == {0.001, 0.003, 0.01} for rates in tries.values())
         assert not {job.spec.seed for job in jobs} & set(load_suite("puppets_methods").seeds)
     assert methods == {"cmp", "walker", "walker2015", "pathak", "mahendran", "mahendran_direct", "supervised"}
+
+
+def test_settings_to_try_become_transfers_of_their_own():
+    entry = {
+        "task": "voc07_cls",
+        "task_config": {"preset": "puppets_cls"},
+        "vary": {"freeze_to": [None, "conv1"], "lr": [0.1, 0.2]},
+        "inits": ["cmp", "random"],
+    }
+    jobs = {job.name: job for job in plan(_suite(transfer=[entry], worlds=[], seeds=[0, 3]))}
+    assert sum(job.verb == "transfer" for job in jobs.values()) == 2 * 2 * 2 * 2
+    first = jobs["transfer puppets_cls freeze_to=none lr=0.2 from cmp seed 3"]
+    assert first.spec.task_config == {"preset": "puppets_cls", "lr": 0.2}
+    assert first.parent == "pretrain cmp seed 3"
+    second = jobs["transfer puppets_cls freeze_to=conv1 lr=0.2 from random seed 0"]
+    assert second.spec.task_config == {"preset": "puppets_cls", "lr": 0.2, "freeze_to": "conv1"}
+    assert second.parent is None
+
+
+def test_the_frozen_layer_suite_freezes_every_stage_for_every_start():
+    from ssl_motion.backbones import build_backbone
+
+    suite = load_suite("puppets_frozen_layers")
+    stages = list(build_backbone(BackboneSpec(arch="alexnet_mini")).channels)
+    for entry in suite.transfer:
+        assert entry.vary["freeze_to"] == [None, *stages]
+        assert set(entry.inits) >= {"random", *suite.pretrain}
+    plan(suite)

@@ -37,7 +37,7 @@ LONGER: list[tuple[str, dict[str, Any]]] = [
 RUNS = [*QUICK, *(pytest.param(*each, marks=pytest.mark.slow) for each in LONGER)]
 # Boxes need some room, and classifiers every class.
 ROOMY = PuppetsSpec(size=96, train_images=8, val_images=4, test_images=4)
-MANY = PuppetsSpec(size=64, train_images=24, val_images=24, test_images=12)
+MANY = PuppetsSpec(size=64, train_images=60, val_images=24, test_images=12)
 WORLDS = {"coco": ROOMY, "voc07_det": ROOMY, "lip": ROOMY, "voc07_cls": MANY, "imagenet_linear": MANY}
 
 PLANNING = """
@@ -47,7 +47,7 @@ for name in json.loads(sys.argv[1]):
     task = load(BENCHMARKS, name)
     for preset in task.presets:
         task(task.Config(preset=preset)).protocol()
-print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+print(json.dumps([name for name in ("mmcv", "mmseg", "mmdet", "sklearn", "pycocotools") if name in sys.modules]))
 """
 
 
@@ -82,4 +82,4 @@ def test_planning_imports_no_library_of_openmmlab_but_its_configs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PLANNING, json.dumps(NAMES)], capture_output=True, text=True, check=True, timeout=120
     )
-    assert not {"mmcv", "mmseg", "mmdet", "sklearn", "pycocotools"} & set(json.loads(done.stdout))
+    assert json.loads(done.stdout) == []

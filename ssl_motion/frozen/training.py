@@ -62,7 +62,7 @@ class ProbeRecipe:
     def rate(self, iteration: int) -> float:
         """The learning rate of an iteration, from 0."""
         if self.schedule == "step":
-            return self.lr * 0.1 ** sum(iteration >= share * self.iterations for share in self.milestones)
+            return self.lr * 0.1 ** sum(iteration >= round(share * self.iterations) for share in self.milestones)
         rising = self.warmup * self.iterations
         if iteration < rising:
             return self.lr * (iteration + 1) / (rising + 1)

@@ -24,14 +24,14 @@ from ssl_motion_benchmarks.dense_linear.pixels import LabelledPixels, mirrored, 
 from ssl_motion_benchmarks.dense_linear.presets import PRESETS
 from ssl_motion_benchmarks.dense_linear.sources import LIP_SWAPS, find, read_classes
 
-TRUNK = {"arch": "alexnet_mini", "width": 6}
+TRUNK = {"arch": "alexnet_mini", "width": 12}
 COLOURS = np.array([(120, 120, 120), (220, 30, 30), (30, 220, 30), (30, 30, 220)], np.uint8)
 NAMES = ("ground", "red", "green", "blue")
 TASK = {
     "preset": "dense_linear_folder",
     "backbone": TRUNK,
     "stage": "conv1",
-    "short_side": 48,
+    "short_side": 128,
     "pixels": 64,
     "iterations": 300,
     "lr": 1e-2,
@@ -43,7 +43,7 @@ def make_folder(root: Path, images: int = 20, shuffled: bool = False) -> Path:
     rng = np.random.default_rng(4)
     for folder in ("images", "labels"):
         (root / folder).mkdir(parents=True)
-    labels = [np.kron(rng.integers(0, 4, (4, 5)), np.ones((12, 12))).astype(np.uint8) for _ in range(images)]
+    labels = [np.kron(rng.integers(0, 4, (4, 5)), np.ones((32, 32))).astype(np.uint8) for _ in range(images)]
     for index, label in enumerate(labels):
         noisy = COLOURS[label].astype(int) + rng.integers(-15, 16, (*label.shape, 3))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(root / "images" / f"{index:02d}.png")
@@ -68,11 +68,11 @@ def run(root: Path, runs: Path, name: str = "a", weights: Path | None = None, se
 
 def test_planted_colours_are_read_and_the_file_confirms_the_figures(folder: Path, tmp_path: Path) -> None:
     result = run(folder, tmp_path)
-    # Blocks are 12 pixels wide and conv1's cells 2: only borders can be wrong.
-    assert result.metrics["mIoU"] > 85
+    # Blocks are 32 pixels wide, and conv1 looks at 7: only at their borders there is something to be wrong about.
+    assert result.metrics["mIoU"] > 75
     matrices = read_per_image(tmp_path / "transfer" / "a" / "per_image.npz")
     assert matrices.names == list(find("folder", folder, "val").names)
-    assert matrices.total().sum() == 4 * 45 * 60
+    assert matrices.total().sum() == 4 * 125 * 160
     figures = scores(matrices.total())
     assert result.metrics == {"mIoU": figures.miou, "aAcc": figures.accuracy, "mAcc": figures.mean_accuracy}
     assert list(result.details["IoU"]) == list(NAMES)
@@ -80,7 +80,7 @@ def test_planted_colours_are_read_and_the_file_confirms_the_figures(folder: Path
 
 def test_labels_of_other_images_are_chance(tmp_path: Path) -> None:
     result = run(make_folder(tmp_path / "data", shuffled=True), tmp_path)
-    assert result.metrics["aAcc"] < 36  # four colours, equally often
+    assert result.metrics["aAcc"] < 45  # four colours, equally often
 
 
 @settings(max_examples=20, deadline=None)
@@ -96,16 +96,15 @@ def test_pixels_have_the_score_of_the_map_brought_to_the_labels_size(
     torch.manual_seed(0)
     probe = LinearProbe(6, 4).eval()
     torch.nn.init.normal_(probe.linear.weight)
-    kept = LabelledPixels([folder / "a.png"], 4, 15, mirror, ())({"s": features}, [0])
+    pixels = LabelledPixels([folder / "a.png"], 4, 15, mirror, ())
+    kept = pixels({"s": features}, [0])
     turned = mirrored(label, ()) if mirror else label
     full = F.interpolate(probe.score_map(features), turned.shape, mode="bilinear", align_corners=False)[0]
-    read = probe(kept["s"][0])
-    assert kept["labels"].shape == (1, 15)
-    for score, true in zip(read, kept["labels"][0].tolist(), strict=True):
-        gaps = (full - score[:, None, None]).abs().amax(0)
-        place = divmod(int(gaps.argmin()), width)
-        assert float(gaps.min()) < 1e-4  # it is the score of some pixel ...
-        assert turned[place] == true  # ... which has this label
+    centres = (pixels._draw(0)[0] + 1) / 2 * (width, height)
+    columns, rows = np.floor(centres).astype(int).T
+    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 15
+    assert np.array_equal(kept["labels"][0].numpy(), turned[rows, columns])
+    torch.testing.assert_close(probe(kept["s"][0]), full[:, rows, columns].T, rtol=1e-4, atol=1e-4)
 
 
 def test_mirroring_twice_is_the_identity_and_once_swaps_the_sided_ids_alone() -> None:
@@ -198,7 +197,7 @@ def damaged(folder: Path, copy: Path, fault: str) -> Path:
     [
         ("no labels", r"1 of \d+ labels: 03\.png"),
         ("colours", r"readable labels: 03\.png \(saved as RGB"),
-        ("size", r"fitting images: 03\.png \(60 x 48, its label 30 x 20\)"),
+        ("size", r"fitting images: 03\.png \(160 x 128, its label 30 x 20\)"),
         ("no list", r"no list of classes .*label_list\.txt"),
         ("wrong split names", r"list .*train\.txt.*list .*val\.txt"),
         ("no images", r"1 of 2 images: 99\.jpg"),

@@ -44,7 +44,7 @@ def run(root: Path, runs: Path, name: str = "a", **more: Any) -> TaskResult:
 def test_planted_colours_are_read_from_every_stage(pictures: Path, tmp_path: Path, augmented: bool) -> None:
     result = run(pictures, tmp_path, augmented=augmented)
     assert list(result.details["top1"]) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
-    assert min(result.details["top1"].values()) > 90
+    assert min(result.details["top1"].values()) > 80
     assert set(result.details["top5"].values()) == {100.0}  # four classes
     assert result.metrics["top1"] == result.details["top1"]["conv5"]
     with np.load(tmp_path / "transfer" / "a" / "per_image.npz", allow_pickle=False) as kept:

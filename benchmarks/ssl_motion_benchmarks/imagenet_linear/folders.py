@@ -67,25 +67,30 @@ def inspect(root: Path, splits: Sequence[str]) -> DataReport:
 
     Args:
         root: what the user gave as data root.
-        splits: what is needed.
+        splits: what is needed beside "train".
     """
     found: list[str] = []
     missing: list[str] = []
     parts: list[Any] = []
-    for split in dict.fromkeys(splits):
+    learnt: set[int] = set()
+    for split in dict.fromkeys(["train", *splits]):
         try:
             pictures = find(root, split)
         except DataError as error:
             missing.append(str(error))
             continue
         where = base(root) / split
-        empty = [name for number, name in enumerate(pictures.classes) if number not in set(pictures.labels)]
+        learnt = set(pictures.labels) if split == "train" else learnt
+        unlearnt = [pictures.classes[number] for number in sorted(set(pictures.labels) - learnt)]
         if not pictures.names:
             missing.append(f"images in {where}/CLASS/ ({', '.join(SUFFIXES)})")
-        elif split == "train" and empty:
-            missing.append(f"images of {len(empty)} classes in {where}: {', '.join(empty[:_SHOWN])}")
         elif len(pictures.classes) < 2:
             missing.append(f"a second class in {where}")
+        elif unlearnt:
+            some = ", ".join(unlearnt[:_SHOWN])
+            missing.append(
+                f"training images of {len(unlearnt)} classes that {split} has, in {base(root) / 'train'}: {some}"
+            )
         found.append(f"{split}: {len(pictures.names)} images of {len(pictures.classes)} classes ({where})")
         sha = hashlib.sha256()
         for name, path in zip(pictures.names, pictures.paths, strict=True):

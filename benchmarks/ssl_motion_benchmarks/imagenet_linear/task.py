@@ -81,7 +81,7 @@ class ImageNetLinear(TransferTask):
 
     def check_data(self, root: Path) -> DataReport:
         """Say what of the images is under `root`, what is missing, and how to get it."""
-        return folders.inspect(root, ["train", self._tested])
+        return folders.inspect(root, [self._tested])
 
     def run(self, context: RunContext) -> TaskResult:
         """Read the trunk, train the probes, score all of them."""

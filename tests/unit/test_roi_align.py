@@ -84,7 +84,7 @@ def sample(boxes_N4: Tensor) -> Any:
     masks = np.zeros((len(boxes_N4), 64, 64), np.uint8)
     for mask, (left, top, right, bottom) in zip(masks, boxes_N4.int().tolist(), strict=True):
         mask[top:bottom, left:right] = 1
-    side = {name: (64, 64) for name in ("img_shape", "ori_shape", "pad_shape", "batch_input_shape")}
+    side = dict.fromkeys(("img_shape", "ori_shape", "pad_shape", "batch_input_shape"), (64, 64))
     found = DetDataSample(metainfo={**side, "scale_factor": (1.0, 1.0)})
     found.gt_instances = InstanceData(
         bboxes=boxes_N4, labels=torch.zeros(len(boxes_N4), dtype=torch.int64), masks=BitmapMasks(masks, 64, 64)

@@ -51,6 +51,7 @@ class AveragedSegmentors(BaseModule):  # type: ignore[misc]  # mmengine ships no
         """Predict a batch of mmseg's data; the samples hold "pred_sem_seg" and, as "seg_logits", log probabilities."""
         totals: list[Tensor] = []
         samples: list[Any] = []
+        member: Any
         for member in self.members:
             # A network's preprocessor writes into the samples that it is given.
             samples = member.test_step(copy.deepcopy(data))

@@ -114,7 +114,7 @@ class HypercolumnHead(BaseDecodeHead):  # type: ignore[misc]  # mmseg ships no t
             torch.arange(height, device=finest.device), torch.arange(width, device=finest.device), indexing="ij"
         )
         points_P2 = torch.stack([x, y], dim=-1).reshape(-1, 2) * self.strides[0]
-        return self.read(stages, points_P2.expand(batch, -1, -1)).unflatten(2, (height, width))
+        return self.read(stages, points_P2.expand(batch, -1, -1)).reshape(batch, -1, height, width)
 
     def loss(self, inputs: tuple[Tensor, ...], batch_data_samples: Any, train_cfg: Any) -> dict[str, Tensor]:
         """Compute the loss over the labelled pixels, and the share of them that is right."""

@@ -174,7 +174,8 @@ def foreign_class(root: Path, layout: str) -> str:
 
 
 def empty_class(root: Path, layout: str) -> str:
-    folder = next(path for path in sorted((root / "imagefolder/train").iterdir()) if any(path.iterdir()))
+    scored = next(path for path in sorted((root / "imagefolder/test").iterdir()) if any(path.iterdir()))
+    folder = root / "imagefolder/train" / scored.name
     shutil.rmtree(folder)
     folder.mkdir()
     return folder.name

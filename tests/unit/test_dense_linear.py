@@ -47,7 +47,7 @@ def make_folder(root: Path, images: int = 20, shuffled: bool = False) -> Path:
     for index, label in enumerate(labels):
         noisy = COLOURS[label].astype(int) + rng.integers(-15, 16, (*label.shape, 3))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(root / "images" / f"{index:02d}.png")
-        shown = labels[(index + 1) % images] if shuffled else label.copy()
+        shown = labels[(index + 1) % images].copy() if shuffled else label.copy()
         shown[:3] = 255
         Image.fromarray(shown).save(root / "labels" / f"{index:02d}.png")
     lines = [f"{number} {name}\n" for number, name in enumerate(NAMES)]

@@ -293,7 +293,8 @@ def test_settings_to_try_become_transfers_of_their_own():
         "vary": {"freeze_to": [None, "conv1"], "lr": [0.1, 0.2]},
         "inits": ["cmp", "random"],
     }
-    jobs = {job.name: job for job in plan(_suite(transfer=[entry], worlds=[], seeds=[0, 3]))}
+    suite = _suite(transfer=[entry], pretrain={"cmp": {"config": "cmp_puppets"}}, worlds=[], seeds=[0, 3])
+    jobs = {job.name: job for job in plan(suite)}
     assert sum(job.verb == "transfer" for job in jobs.values()) == 2 * 2 * 2 * 2
     first = jobs["transfer puppets_cls freeze_to=none lr=0.2 from cmp seed 3"]
     assert first.spec.task_config == {"preset": "puppets_cls", "lr": 0.2}

@@ -34,7 +34,7 @@ class Preset:
 
 PRESETS: dict[PresetName, Preset] = {
     "puppets_det": Preset(
-        "boxes of the built-in world's actors by a small Faster R-CNN, 300 iterations; minutes on one core",
+        "boxes of the built-in world's actors by a small Faster R-CNN, 300 iterations; two minutes on one core",
         BackboneSpec(arch="alexnet_mini"),
         "builtin",
     ),

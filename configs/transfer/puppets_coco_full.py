@@ -1,6 +1,6 @@
 # Detection and segmentation of the built-in world's actors, trained five times as long as puppets_coco.
 #
-# Cost: COST_HERE.
+# Cost: about four iterations a second on one CPU core.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
 _base_ = ["puppets_coco.py"]
 

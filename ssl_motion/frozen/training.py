@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from math import cos, pi
+from math import cos, isfinite, pi
 from typing import Any, Literal
 
 import torch
@@ -138,18 +138,19 @@ def train_probes(
                 group["lr"] = rate
             features, labels = batches(iteration)
             losses = probes.losses({stage: value.to(device) for stage, value in features.items()}, labels.to(device))
-            total = torch.stack(list(losses.values())).sum()
-            if not torch.isfinite(total):
+            summed = torch.stack(list(losses.values())).sum()
+            total = float(summed.detach())
+            if not isfinite(total):
                 raise RunError(
-                    f"the loss of iteration {iteration + 1} is {float(total)}: training has diverged. Use a lower lr."
+                    f"the loss of iteration {iteration + 1} is {total}: training has diverged. Use a lower lr."
                 )
             optimiser.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]  # torch ships no type for it
+            summed.backward()  # type: ignore[no-untyped-call]  # torch ships no type for it
             optimiser.step()
             if (iteration + 1) % every == 0 or iteration + 1 == recipe.iterations:
-                figures = {f"train/loss {stage}": float(loss) for stage, loss in losses.items()}
-                lines.append({"iteration": iteration + 1, "train/lr": rate, "train/loss": float(total), **figures})
-            progress.advance(1, f"loss {float(total):.3f}" if (iteration + 1) % every == 0 else "")
+                figures = {f"train/loss {stage}": float(loss.detach()) for stage, loss in losses.items()}
+                lines.append({"iteration": iteration + 1, "train/lr": rate, "train/loss": total, **figures})
+            progress.advance(1, f"loss {total:.3f}" if (iteration + 1) % every == 0 else "")
             if iteration + 1 == recipe.iterations or time.monotonic() - saved > CHECKPOINT_SECONDS:
                 save(iteration + 1)
                 saved = time.monotonic()

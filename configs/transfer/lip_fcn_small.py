@@ -1,6 +1,6 @@
 # LIP scaled down to a laptop and a sample of the data: any trunk, small crops.
 #
-# Cost: 300 iterations of batch 8 at crop 160 with ResNet-18 at stride 8: minutes on one CPU core.
+# Cost: that of voc12_fcn_small: 300 iterations of batch 8 at crop 160 with ResNet-18 at stride 8.
 # Not a protocol of any paper; results are marked "reduced" and never share a rank with a full protocol.
 # Network, optimiser and schedule are those of voc12_fcn_small; left and right change places on mirrored pictures.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes

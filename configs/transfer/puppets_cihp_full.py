@@ -1,6 +1,6 @@
 # puppets_cihp trained ten times as long: 3,000 iterations.
 #
-# Cost: some minutes on one CPU core.
+# Cost: ten times that of puppets_cihp.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
 _base_ = ["puppets_cihp.py"]
 

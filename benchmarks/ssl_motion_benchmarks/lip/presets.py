@@ -50,37 +50,37 @@ class Preset:
 
 PRESETS: dict[PresetName, Preset] = {
     "puppets_lip": Preset(
-        "the built-in world, one person a picture, 20 parts, 300 iterations; a minute on one core",
+        "the built-in world, one person a picture at 128x128, 20 parts, 300 iterations of batch 16",
         "lip",
         BackboneSpec(arch="alexnet_mini"),
         "builtin",
     ),
     "puppets_lip_full": Preset(
-        "the same pictures, 3,000 iterations; minutes on one core",
+        "the same pictures, 3,000 iterations",
         "lip",
         BackboneSpec(arch="alexnet_mini"),
         "builtin",
     ),
     "puppets_cihp": Preset(
-        "the built-in world, scenes of persons, 20 parts, 300 iterations; a minute on one core",
+        "the built-in world, scenes of persons at 144x144, 20 parts, 300 iterations of batch 16",
         "cihp",
         BackboneSpec(arch="alexnet_mini"),
         "builtin",
     ),
     "puppets_cihp_full": Preset(
-        "the same scenes, 3,000 iterations; minutes on one core",
+        "the same scenes, 3,000 iterations",
         "cihp",
         BackboneSpec(arch="alexnet_mini"),
         "builtin",
     ),
     "lip_fcn_small": Preset(
-        "LIP scaled down: ResNet-18, crop 160, 300 iterations of batch 8; any trunk, minutes on a CPU",
+        "LIP scaled down: ResNet-18, crop 160, 300 iterations of batch 8; any trunk",
         "lip",
         BackboneSpec(arch="resnet18", output_stride=8),
         "reduced",
     ),
     "cihp_fcn_small": Preset(
-        "CIHP scaled down: ResNet-18, crop 160, 300 iterations of batch 8; any trunk, minutes on a CPU",
+        "CIHP scaled down: ResNet-18, crop 160, 300 iterations of batch 8; any trunk",
         "cihp",
         BackboneSpec(arch="resnet18", output_stride=8),
         "reduced",

@@ -18,6 +18,7 @@ G pairs of an image and a class with objects.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -83,7 +84,7 @@ class PerImageBoxes:
         parts = [images[name] for name in names]
         counts_NK = np.stack([np.bincount(each.labels[~each.difficult], minlength=len(classes)) for _, each in parts])
         object_image, object_label = np.nonzero(counts_NK)
-        empty = np.empty(0, np.float32)
+        empty: npt.NDArray[Any] = np.empty(0, np.float32)
         return cls(
             names=names,
             classes=list(classes),
@@ -122,5 +123,5 @@ def read_boxes(path: Path) -> PerImageBoxes:
             arrays = {each.name: content[each.name] for each in fields(PerImageBoxes)}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(f"{path}: not a file of per-image detections: {error}") from error
-    texts = {name: [str(each) for each in arrays.pop(name)] for name in ("names", "classes")}
+    texts: dict[str, Any] = {name: [str(each) for each in arrays.pop(name)] for name in ("names", "classes")}
     return PerImageBoxes(**texts, **arrays)

@@ -58,7 +58,7 @@ _MINI = BackboneSpec(arch="alexnet_mini")
 _SMALL = BackboneSpec(arch="resnet18", output_stride=8)
 _R50 = BackboneSpec(arch="resnet50", output_stride=8)
 _DINOV3 = ProbeRecipe(iterations=40_000, batch_size=16)
-_SHORT = ProbeRecipe(iterations=2_000, batch_size=16)
+_SHORT = ProbeRecipe(iterations=2_000, batch_size=16, lr=1e-2)
 
 PRESETS: dict[PresetName, Preset] = {
     "puppets_dense": Preset(
@@ -75,7 +75,7 @@ PRESETS: dict[PresetName, Preset] = {
         "the same images and labels read at three times their size, 10,000 iterations; minutes on one core",
         "voc",
         _MINI,
-        ProbeRecipe(iterations=10_000, batch_size=16),
+        ProbeRecipe(iterations=10_000, batch_size=16, lr=1e-2),
         "test",
         "builtin",
         288,

@@ -1,6 +1,7 @@
 """Human parsing: LIP (one person a picture) and CIHP (whole scenes), both of scenes in which every actor is a person.
 
-LIP's pictures are cut out around each person who is plain to see; others who reach into the picture are background. Labels are LIP's 20, left and right being the person's own.
+LIP's pictures are cut out around each person who is plain to see; others who reach into the picture are background.
+Labels are LIP's 20, left and right being the person's own.
 """
 
 from collections.abc import Mapping

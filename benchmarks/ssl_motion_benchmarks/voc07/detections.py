@@ -108,7 +108,7 @@ class PerImageBoxes:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        content = {each.name: np.array(getattr(self, each.name)) for each in fields(self)}
+        content: dict[str, Any] = {each.name: np.array(getattr(self, each.name)) for each in fields(self)}
         write_atomically(path, lambda file: np.savez_compressed(file, **content))
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 PANEL_INCHES = (5.6, 4.5)
+# More entries than this have no room for their names: their ranks stand in for them.
+NAMED = 16
 # Where a label may stand, in points from its point; the nearest free place is taken.
 _RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76, 100), 16
 _STEPS = tuple(step / 12 for step in range(1, 13))
@@ -105,6 +107,8 @@ def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
     subtitle = subtitle_of(group, entries)
     hollow = any(entry.versus_random == "not told apart" for entry in entries)
     key = "mean and standard deviation over seeds" + ("; hollow: not told apart from random" if hollow else "")
+    if _is_crowd(entries):
+        key += "; numbers: ranks of the leaderboard"
     for height, text, size, colour in (
         (1.2, title_of(group), 10.5, INK),
         (1.12, subtitle, 8 * min(1.0, 88 / len(subtitle)), FAINT),
@@ -145,7 +149,11 @@ def _label(axes: "Axes", entries: list[Entry], points: list[tuple[float, float]]
     taken: list[Bbox] = [*dots, *(text.get_window_extent() for text in axes.texts)]
     taken += [line.get_window_extent().padded(2) for line in axes.lines if line.get_linestyle() == "--"]
     for entry, point in zip(entries, points, strict=True):
-        taken += _place(axes, plain(entry.label), point, taken)
+        taken += _place(axes, str(entry.rank) if _is_crowd(entries) else plain(entry.label), point, taken)
+
+
+def _is_crowd(entries: list[Entry]) -> bool:
+    return len(entries) > NAMED and all(entry.rank is not None for entry in entries)
 
 
 def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbox]") -> "list[Bbox]":

@@ -37,7 +37,7 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
 
 
 def _settings(record: ResultRecord) -> dict[str, Any]:
-    """Flatten what is known of a record's pretraining to dotted keys, seeds left out."""
+    """Flatten what is known of a record's pretraining to dotted keys; seeds and what moves no weights left out."""
     flat: dict[str, Any] = {}
 
     def walk(prefix: str, value: Any) -> None:
@@ -48,7 +48,9 @@ def _settings(record: ResultRecord) -> dict[str, Any]:
             flat[prefix.rstrip(".")] = value
 
     before = record.pretraining
-    walk("", {name: value for name, value in (before.spec if before else {}).items() if name != "seed"})
+    spec = before.spec if before else {}
+    idle = {"seed", "checkpoint_every"} | ({"validate_every"} if spec.get("early_stopping") is None else set())
+    walk("", {name: value for name, value in spec.items() if name not in idle})
     if before is not None:
         flat.update({"data": before.data, "pairs": before.pairs, "recipe_version": before.recipe_version})
     return flat

@@ -20,6 +20,8 @@ WIDTH_INCHES = 8.6
 ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.75
+# Characters of a row's name; more are cut.
+LONGEST_NAME = 28
 INK, FAINT, LINE, DOT = "#1b1f24", "#5a6472", "#d5dae1", "#6f9fd0"
 _WORLDS = {"still": "still camera", "weak_pan": "weak pan", "full_camera": "full camera motion"}
 
@@ -50,7 +52,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
         top = sum(heights)
         for (group, lines), height in zip(panels, heights, strict=True):
             # Margins in inches, so that panels of different height look alike.
-            left, right, above, below = 1.9, 1.75, 0.95, 0.62
+            left, right, above, below = _room(lines), 1.75, 0.95, 0.62
             place = (left, top - height + below, WIDTH_INCHES - left - right, height - above - below)
             total = sum(heights)
             box = (place[0] / WIDTH_INCHES, place[1] / total, place[2] / WIDTH_INCHES, place[3] / total)
@@ -61,6 +63,11 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
         figure_.savefig(content, dpi=dpi, format="png", metadata={"Software": None})
     write_atomically(path, lambda file: file.write(content.getvalue()) and None)
     return True
+
+
+def _room(lines: list[Entry]) -> float:
+    """Inches left of the axes that the rows' names need."""
+    return max(1.9, 0.35 + 0.092 * max(len(_shorten(entry.label)) for entry in lines))
 
 
 def _own(group: Group) -> list[Entry]:
@@ -174,4 +181,4 @@ def _key(lines: list[Entry]) -> str:
 
 def _shorten(label: str) -> str:
     clean = plain(label)
-    return clean if len(clean) <= 22 else clean[:21] + "\N{HORIZONTAL ELLIPSIS}"
+    return clean if len(clean) <= LONGEST_NAME else clean[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"

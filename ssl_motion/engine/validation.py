@@ -91,7 +91,9 @@ class Validator:
         row = {"count": float(len(image)), "loss": float(total_loss(method.losses(data)))}
         row |= {key: float(value) for key, value in method.evaluate(data).items()}
         if len(image) > 1:
-            row["loss_blind"] = float(total_loss(method.losses({**data, "image": image.roll(1, 0)})))
+            # Into the image's own memory format, which rolling alone would lose, and with it half the speed.
+            exchanged = torch.empty_like(image).copy_(image.roll(1, 0))
+            row["loss_blind"] = float(total_loss(method.losses({**data, "image": exchanged})))
         return row
 
     def _draw(self, done: int, data: dict[str, Tensor], image: Tensor) -> None:

@@ -281,7 +281,11 @@ def test_shipped_comparisons_treat_every_method_alike(name):
         assert {job.spec.data.control for job in jobs} == {"none", "shuffled_flow", "camera_flow", "reversed_flow"}
         assert all(len(rates) == 1 for rates in tries.values())
     else:
-        assert all(rates == {0.001, 0.003, 0.01} for rates in tries.values())
+        compared = [job.spec for job in plan(load_suite("puppets_methods"))]
+        chosen = {spec.method: spec.optimizer.lr for spec in compared if isinstance(spec, PretrainSpec)}
+        (rates,) = {tuple(sorted(each)) for each in tries.values()}
+        assert all(rates[0] < lr < rates[-1] for lr in chosen.values()), "a best try at the edge asks for more tries"
+        assert set(chosen.values()) <= set(rates)
         assert not {job.spec.seed for job in jobs} & set(load_suite("puppets_methods").seeds)
     assert methods == {"cmp", "walker", "walker2015", "pathak", "mahendran", "mahendran_direct", "supervised"}
 

@@ -76,6 +76,15 @@ def test_labels_of_a_crowd_do_not_overlap(make_record, tmp_path, drawn, seed):
             assert not any(box.contains(*place) for box in boxes)
 
 
+def test_a_crowd_is_numbered_by_rank(make_record, tmp_path, drawn):
+    points = {f"cmp (lr={number})": (50.0 - number, 60.0 + number) for number in range(20)}
+    draw_costs(build_board(_records(make_record, points)), tmp_path / "cost")
+    (axes,) = drawn[0].axes
+    labels = [text for text in axes.texts if isinstance(text, Annotation)]
+    places = {int(text.get_text()): text.xy for text in labels}
+    assert places == {number + 1: (60.0 + number, pytest.approx(50.0 - number)) for number in range(20)}
+
+
 def test_entries_like_random_are_hollow(make_record, tmp_path, drawn):
     points = {"cmp": (40.0, 90.0), "cmp, shuffled flow": (20.1, 91.0), "random": (20.0, None)}
     draw_costs(build_board(_records(make_record, points)), tmp_path / "cost")

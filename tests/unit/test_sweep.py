@@ -10,6 +10,8 @@ import pytest
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.executors import LocalExecutor
 from ssl_motion.spec import BackboneSpec, DataSpec, PretrainSpec, PuppetsSpec, TransferSpec
+from ssl_motion.store import Store
+from ssl_motion.suite_state import check_jobs
 from ssl_motion.sweep import Job, PretrainEntry, SuiteSpec, TransferEntry, job_spec_file, load_suite, plan
 
 
@@ -288,3 +290,23 @@ def test_shipped_comparisons_treat_every_method_alike(name):
         assert set(chosen.values()) <= set(rates)
         assert not {job.spec.seed for job in jobs} & set(load_suite("puppets_methods").seeds)
     assert methods == {"cmp", "walker", "walker2015", "pathak", "mahendran", "mahendran_direct", "supervised"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"inits": ["cmp", "random:foo"]}, "from random:foo seed 0: .*foo"),
+        ({"inits": ["cpm"]}, "from cpm seed 0: .*cpm"),
+        ({"task": "voc_fnc"}, "unknown benchmark 'voc_fnc'. Did you mean 'voc_fcn'"),
+        ({"task_config": {"preset": "puppets_fnc"}}, "task_config of voc_fcn"),
+    ],
+)
+def test_mistakes_in_the_last_jobs_are_found_before_the_first(tmp_path, change, fault):
+    entry = {"task": "voc_fcn", "task_config": {"preset": "puppets_fcn"}, "inits": ["cmp"], **change}
+    suite = SuiteSpec(
+        title="t", puppets=PuppetsSpec(), seeds=[0], pretrain={"cmp": PretrainEntry(config="cmp_puppets")},
+        transfer=[TransferEntry(**entry)],
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=fault):
+        check_jobs(plan(suite), Store(tmp_path))
+    assert not list(tmp_path.iterdir())

@@ -82,7 +82,7 @@ class Codebook(Strict):
         longest, most = max(max(map(abs, vector)) for vector in self.vectors), 10 * self.settings.frame_side
         if longest > most:
             raise ValueError(
-                f"a vector of {longest:g} px: more than ten times the frame's side, {most} px, is no motion"
+                f"a vector of {longest:g} px: more than ten times the frame's side, {most} px: is no motion"
             )
         if not np.allclose(self.shares, np.divide(self.counts, sum(self.counts)), atol=1e-5):
             raise ValueError("the shares are not those of the counts")

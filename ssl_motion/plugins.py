@@ -59,8 +59,8 @@ def load(group: str, name: str) -> Any:
     """Import and return the class announced under `name`.
 
     Raises:
-        UsageError: No such plugin (the nearest name is given), two packages announce it, or it does not import (the
-            reason is given).
+        UsageError: No such plugin (the nearest name is given), two packages announce it, it does not import (the
+            reason is given), or it lacks what every plugin of its group must have.
     """
     points = [point for point in _points(group) if point.name == name]
     if not points:
@@ -76,9 +76,36 @@ def load(group: str, name: str) -> Any:
         )
     (point,) = points
     try:
-        return point.load()
+        found = point.load()
     except (Exception, SystemExit) as error:  # a module that exits when it is imported must not end the program
         raise UsageError(
             f"{_KIND[group]} {name!r} of package {_distribution(point)} does not import ({point.value}): "
             f"{type(error).__name__}: {error}"
         ) from error
+    if (fault := _fault(group, found)) is not None:
+        raise UsageError(
+            f"{_KIND[group]} {name!r} of package {_distribution(point)} cannot be used ({point.value}): {fault}. "
+            f"`ssl_motion.testing` has a check that finds what else is missing."
+        )
+    return found
+
+
+def _fault(group: str, found: Any) -> str | None:
+    """Say what an imported plugin lacks at first sight; None where nothing is missing."""
+    # Here, since listing plugins must need neither.
+    from pydantic import BaseModel
+
+    from ssl_motion.protocols import PretrainMethod, TransferTask
+
+    if group == FLOW_ESTIMATORS:
+        return None
+    base = PretrainMethod if group == METHODS else TransferTask
+    if not (isinstance(found, type) and issubclass(found, base)):
+        return f"it is no subclass of ssl_motion.protocols.{base.__name__}"
+    config = getattr(found, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, BaseModel)):
+        return f"its Config is {config!r}; expected a pydantic model of its settings"
+    version = getattr(found, "recipe_version", None)
+    if not isinstance(version, int) or version < 1:
+        return f"its recipe_version is {version!r}; expected a whole number from 1"
+    return None

@@ -9,6 +9,40 @@ from ssl_motion.store import Store
 from ssl_motion.sweep import Job
 
 
+def check_jobs(jobs: Sequence[Job], store: Store) -> None:
+    """Find the mistakes of a suite that its last jobs would stumble over after hours of the first ones.
+
+    Methods, tasks, their settings, starts other than the suite's own, and data that should be there already.
+
+    Raises:
+        UsageError: The first fault, with the job that it is found in.
+    """
+    from ssl_motion import plugins
+    from ssl_motion.engine import plan as pretraining
+    from ssl_motion.spec import BackboneSpec
+    from ssl_motion.spec_text import parse_spec
+    from ssl_motion.starts import resolve_start
+    from ssl_motion.transfer import find_data
+
+    with_data: set[str] = set()
+    for job in jobs:
+        spec = job.spec
+        try:
+            if isinstance(spec, PretrainSpec):
+                pretraining.make_plan(spec, store)
+                continue
+            kind = plugins.load(plugins.BENCHMARKS, spec.task)
+            task = kind(parse_spec(kind.Config, spec.task_config, f"task_config of {spec.task}"))
+            if job.parent is None:
+                resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
+            key = digest([spec.task, spec.task_config, spec.data_root])
+            if not task.uses_puppets and key not in with_data:
+                find_data(task, spec.data_root)
+                with_data.add(key)
+        except SSLMotionError as error:
+            raise type(error)(f"{job.name}: {error}") from error
+
+
 def finished_run(job: Job, parent_run: str | None, store: Store) -> str | None:
     """Folder of the finished run of a job; None where there is none, or where only its command can tell.
 
@@ -70,6 +104,7 @@ def prepare_worlds(jobs: Sequence[Job], store: Store, processes: int) -> None:
         UsageError: A method, a setting or a layer does not exist.
         RunError: The folder cannot be written, or the disk is full.
     """
+    from ssl_motion import plugins
     from ssl_motion.engine.plan import make_plan
     from ssl_motion.prepare.layers import ensure_puppets
     from ssl_motion.puppets import ensure_dataset
@@ -82,6 +117,8 @@ def prepare_worlds(jobs: Sequence[Job], store: Store, processes: int) -> None:
                 key = digest(world.model_dump(mode="json"))
                 layers.setdefault(key, (world, set()))[1].update(make_plan(job.spec, store).layers)
         elif job.spec.puppets is not None:
-            ensure_dataset(job.spec.puppets, root, layouts=("voc",), processes=processes)
+            kind = plugins.load(plugins.BENCHMARKS, job.spec.task)
+            task = kind(kind.Config.model_validate(job.spec.task_config))
+            ensure_dataset(job.spec.puppets, root, task.puppets_layouts, processes=processes)
     for world, names in layers.values():
         ensure_puppets(world, root, sorted(names), processes)

@@ -119,7 +119,7 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
         root = None
         fingerprint = f"puppets:{puppets_fingerprint(puppets, ('train_images', 'val_images', 'test_images'))}"
     else:
-        root, fingerprint = _find_data(task, data_root or (Path(spec.data_root) if spec.data_root else None))
+        root, fingerprint = find_data(task, data_root or spec.data_root)
         spec = spec.model_copy(update={"data_root": str(root.resolve())})
     protocol = {**task.protocol(), "recipe_overrides": spec.recipe_overrides, "dataset_hash": fingerprint}
     if task_class.recipe_version > 1:
@@ -136,9 +136,16 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     return TransferPlan(spec, task, start, root, fingerprint, protocol, store.folder("transfer", label, identity))
 
 
-def _find_data(task: TransferTask, data_root: Path | None) -> tuple[Path, str]:
-    """Check the folder given, else the first of $SSL_MOTION_DATA that has what the task needs."""
-    candidates = [data_root] if data_root is not None else data_roots()
+def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, str]:
+    """Check the folder given, else the first of $SSL_MOTION_DATA that has what the task needs.
+
+    Returns:
+        The folder, and the data's fingerprint.
+
+    Raises:
+        UsageError: Something is missing; the message says what, where and how to get it.
+    """
+    candidates = [Path(data_root)] if data_root is not None else data_roots()
     reports: list[tuple[Path, DataReport]] = []
     for root in candidates:
         if not root.is_dir():
@@ -238,7 +245,7 @@ def write_record(folder: RunFolder, record: ResultRecord, wall_seconds: float) -
             "scale": record.scale,
             "protocol_fingerprint": record.protocol_fingerprint,
             "seed": record.seed,
-            "metrics": {metric.name: round(metric.value, 4) for metric in record.metrics},
+            "metrics": {metric.name: metric.value for metric in record.metrics},
             "wall_seconds": round(wall_seconds, 3),
         }
     )

@@ -34,13 +34,14 @@ def command(
     from ssl_motion.locking import held
     from ssl_motion.paths import runs_root
     from ssl_motion.store import Store
-    from ssl_motion.suite_state import finished_run, finished_runs, modules_of, prepare_worlds
+    from ssl_motion.suite_state import check_jobs, finished_run, finished_runs, modules_of, prepare_worlds
     from ssl_motion.sweep import load_suite, plan
 
     spec = load_suite(suite)
     planned = plan(spec)
     runs = runs_root(runs_folder)
     store = Store(runs)
+    check_jobs(planned, store)
     finished = finished_runs(planned, store)
     if dry_run:
         _print_plan(spec.title, planned, finished, as_json)

@@ -1,6 +1,6 @@
 """A pretraining method as the model that MMEngine's Runner trains."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -53,6 +53,7 @@ class PretrainModel(BaseModel):  # type: ignore[misc]  # mmengine ships no types
     def __init__(self, method: PretrainMethod, normaliser: Normaliser) -> None:
         super().__init__(data_preprocessor=normaliser)
         self.method = method
+        self._trunk_was_reached = False
 
     def init_weights(self) -> None:
         """Leave the weights alone: methods and backbones initialise themselves when they are built."""
@@ -74,8 +75,20 @@ class PretrainModel(BaseModel):  # type: ignore[misc]  # mmengine ships no types
         return losses
 
     def parse_losses(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (what is minimised, figures to log); the figure "loss" is the minimised sum."""
+        """Return (what is minimised, figures to log); the figure "loss" is the minimised sum.
+
+        Raises:
+            RunError: The losses are not scalar tensors by name, or do not depend on the trunk (faults of the method).
+        """
         total = total_loss(losses)
+        if not self._trunk_was_reached:
+            # Once is enough; a head on a trunk that is never trained would look like a method.
+            if not depends_on(total, self.method.backbone.parameters()):
+                raise RunError(
+                    f"no gradient of {type(self.method).__name__}'s losses reaches the trunk: it would be exported as "
+                    "it started. Look for torch.no_grad() or detach() between `self.backbone` and the loss."
+                )
+            self._trunk_was_reached = True
         return total, {**{key: value.detach() for key, value in losses.items()}, "loss": total.detach()}
 
 
@@ -83,12 +96,34 @@ def total_loss(losses: Mapping[str, Tensor]) -> Tensor:
     """Sum the losses whose name contains "loss".
 
     Raises:
-        RunError: There is none (a fault of the method).
+        RunError: There is none, or one is not a tensor of a single value (faults of the method).
     """
+    if not isinstance(losses, Mapping):
+        raise RunError(f"the method's losses() returned a {type(losses).__name__}; expected a dict of scalar tensors")
     terms = [value for key, value in losses.items() if "loss" in key]
     if not terms:
         raise RunError(f"the method's losses() returned {sorted(losses)}; expected a key that contains 'loss'")
+    for key, value in losses.items():
+        if not isinstance(value, Tensor) or value.ndim:
+            found = f"a tensor of shape {list(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            raise RunError(f"the method's losses() returned {found} as {key!r}; expected a tensor of a single value")
     return torch.stack(terms).sum() if len(terms) > 1 else terms[0]
+
+
+def depends_on(value: Tensor, parameters: Iterable[Tensor]) -> bool:
+    """Say whether a gradient of `value` would reach any of the parameters."""
+    wanted = {id(parameter) for parameter in parameters}
+    waiting: list[Any] = [value.grad_fn]
+    seen: set[Any] = {None}
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if id(getattr(node, "variable", None)) in wanted:
+            return True
+        waiting += [before for before, _ in node.next_functions]
+    return False
 
 
 _LOW_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}

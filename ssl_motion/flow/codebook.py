@@ -79,6 +79,11 @@ class Codebook(Strict):
         for name, number in given.items():
             if number != self.settings.clusters:
                 raise ValueError(f"{number} different {name}, but the settings say {self.settings.clusters} clusters")
+        longest, most = max(max(map(abs, vector)) for vector in self.vectors), 10 * self.settings.frame_side
+        if longest > most:
+            raise ValueError(
+                f"a vector of {longest:g} px: more than ten times the frame's side, {most} px: is no motion"
+            )
         if not np.allclose(self.shares, np.divide(self.counts, sum(self.counts)), atol=1e-5):
             raise ValueError("the shares are not those of the counts")
         return self

@@ -114,7 +114,7 @@ def test_seed_and_data_are_identity_paths_and_workers_are_not(run: RunTiny, pair
 
 def test_accumulated_passes_are_one_large_batch(run: RunTiny) -> None:
     """Without BN and dropout, 2 passes of 4 images are one of 8; the counts of steps agree too."""
-    plain = {"method_config": {"frozen": True, "dropout": 0.0}, "optimizer": {"type": "sgd", "lr": 0.05}}
+    plain = {"method_config": {"stored_statistics": True, "dropout": 0.0}, "optimizer": {"type": "sgd", "lr": 0.05}}
     whole = run(batch_size=8, **plain)
     parts = run(batch_size=4, accumulate=2, **plain)
     assert same_weights(whole, parts, 1e-6)

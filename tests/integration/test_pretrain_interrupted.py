@@ -248,7 +248,7 @@ def test_two_gloo_processes_are_one_with_twice_the_batch(tmp_path: Path, pairs: 
     """Without BN and dropout; then killed and resumed, with both active."""
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "ssl_motion")
     plain = {
-        "method_config": {"frozen": True, "dropout": 0.0},
+        "method_config": {"stored_statistics": True, "dropout": 0.0},
         "optimizer": {"type": "sgd", "lr": 0.05},
         "iterations": 12,
         "validate_every": 5,

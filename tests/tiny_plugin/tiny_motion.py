@@ -13,13 +13,13 @@ from ssl_motion.protocols import Backbone, PretrainMethod
 
 
 class TinyConfig(BaseModel):
-    """Settings: `blind` leaves the images out; `frozen` keeps the trunk (and its BN) as it is."""
+    """Settings: `blind` leaves the images out; `stored_statistics` keeps the trunk's batch norms in evaluation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dropout: float = 0.2
     blind: bool = False
-    frozen: bool = False
+    stored_statistics: bool = False
 
 
 class Tiny(PretrainMethod):
@@ -34,13 +34,11 @@ class Tiny(PretrainMethod):
         self.settings = config
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Conv2d(backbone.channels[backbone.last_stage] + 2, 2, 1)
-        if config.frozen:
-            backbone.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Tiny":
-        """Keep a frozen trunk in evaluation mode."""
+        """Keep a trunk of stored statistics in evaluation mode."""
         super().train(mode)
-        if self.settings.frozen:
+        if self.settings.stored_statistics:
             self.backbone.eval()
         return self
 

@@ -40,7 +40,7 @@ Damage = Callable[[Path, str], str]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = PuppetsSpec(size=64, train_images=24, val_images=2, test_images=4)
+    spec = PuppetsSpec(size=64, train_images=60, val_images=2, test_images=4)
     return ensure_dataset(spec, tmp_path_factory.mktemp("world"), LAYOUTS)
 
 

@@ -175,6 +175,7 @@ def test_a_file_holds_all_of_it(tmp_path: Path) -> None:
         ({"vectors": [[float(n), 0.0] for n in range(4)]}, "4 different vectors"),
         ({"counts": [1, 1, 1, 1, 0]}, "counts.4"),
         ({"counts": [1, 1, 1, 1, 96]}, "the shares are not those of the counts"),
+        ({"vectors": [[float(n), 1e300 * (n == 3)] for n in range(5)]}, "more than ten times the frame's side"),
         ({"error": -1}, "error"),
         ({"extra": 1}, "extra: unknown key"),
         ({"data": None}, "data"),

@@ -7,11 +7,13 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ssl_motion.engine.adapter import depends_on, total_loss
 from ssl_motion.engine.checkpoint import (
     last_intact_checkpoint,
     list_checkpoints,
@@ -189,3 +191,29 @@ def test_signals_ask_the_main_process_and_end_its_children() -> None:
         with pytest.raises(KeyboardInterrupt):
             request.handle(signal.SIGINT, None)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_trunk_that_no_gradient_reaches_is_told_from_one_that_is() -> None:
+    trunk, head = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+    features = trunk(torch.ones(2, 3))
+    for loss, expected in (
+        (head(features).sum(), True),
+        (head(torch.nn.functional.relu(features) * 0).mean(), True),
+        (head(features.detach()).sum(), False),
+        (features.detach().sum(), False),
+    ):
+        assert depends_on(loss, trunk.parameters()) is expected
+
+
+@pytest.mark.parametrize(
+    ("losses", "found"),
+    [
+        (torch.ones(()), "returned a Tensor"),
+        ({"loss": torch.ones(3)}, r"shape \[3\] as 'loss'"),
+        ({"loss": 1.0}, "returned 1.0 as 'loss'"),
+        ({"kl": torch.ones(())}, "expected a key that contains 'loss'"),
+    ],
+)
+def test_losses_that_are_none_are_named(losses: Any, found: str) -> None:
+    with pytest.raises(RunError, match=found):
+        total_loss(losses)

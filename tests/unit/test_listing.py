@@ -97,7 +97,7 @@ def test_methods_are_listed_with_paper_trunks_and_whether_they_import(monkeypatc
         in by_target["no_such_module_of_mine:Method"]["error"]
     )
     assert "SystemExit: 3" in by_target["leaves_at_import:Method"]["error"]
-    assert "has no attribute 'citation'" in by_target["collections:OrderedDict"]["error"]
+    assert "no subclass of ssl_motion.protocols.PretrainMethod" in by_target["collections:OrderedDict"]["error"]
     both = [row for row in rows if row["name"] == "cmp"]  # which of the two would run is not to be guessed
     assert len(both) == 2
     assert all("two installed packages" in row["error"] for row in both)

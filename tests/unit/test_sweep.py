@@ -10,6 +10,8 @@ import pytest
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.executors import LocalExecutor
 from ssl_motion.spec import BackboneSpec, DataSpec, PretrainSpec, PuppetsSpec, TransferSpec
+from ssl_motion.store import Store
+from ssl_motion.suite_state import check_jobs
 from ssl_motion.sweep import Job, PretrainEntry, SuiteSpec, TransferEntry, job_spec_file, load_suite, plan
 
 
@@ -317,3 +319,23 @@ def test_the_frozen_layer_suite_freezes_every_stage_for_every_start():
         assert entry.vary["freeze_to"] == [None, *stages]
         assert set(entry.inits) >= {"random", *suite.pretrain}
     plan(suite)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"inits": ["cmp", "random:foo"]}, "from random:foo seed 0: .*foo"),
+        ({"inits": ["cpm"]}, "from cpm seed 0: .*cpm"),
+        ({"task": "voc_fnc"}, "unknown benchmark 'voc_fnc'. Did you mean 'voc_fcn'"),
+        ({"task_config": {"preset": "puppets_fnc"}}, "task_config of voc_fcn"),
+    ],
+)
+def test_mistakes_in_the_last_jobs_are_found_before_the_first(tmp_path, change, fault):
+    entry = {"task": "voc_fcn", "task_config": {"preset": "puppets_fcn"}, "inits": ["cmp"], **change}
+    suite = SuiteSpec(
+        title="t", puppets=PuppetsSpec(), seeds=[0], pretrain={"cmp": PretrainEntry(config="cmp_puppets")},
+        transfer=[TransferEntry(**entry)],
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=fault):
+        check_jobs(plan(suite), Store(tmp_path))
+    assert not list(tmp_path.iterdir())

@@ -17,6 +17,7 @@ BENCHMARKS = "ssl_motion.benchmarks"
 FLOW_ESTIMATORS = "ssl_motion.flow_estimators"
 
 _KIND = {METHODS: "method", BENCHMARKS: "benchmark", FLOW_ESTIMATORS: "flow estimator"}
+_BASE = {METHODS: "ssl_motion.protocols.PretrainMethod", BENCHMARKS: "ssl_motion.protocols.TransferTask"}
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,14 @@ def load(group: str, name: str) -> Any:
 
 def _fault(group: str, found: Any) -> str | None:
     """Say what an imported plugin lacks at first sight; None where nothing is missing."""
-    # Here, since listing plugins must need neither.
-    from pydantic import BaseModel
+    from pydantic import BaseModel  # here, since naming plugins must be quick
 
-    from ssl_motion.protocols import PretrainMethod, TransferTask
-
-    if group == FLOW_ESTIMATORS:
+    base = _BASE.get(group)
+    if base is None:
         return None
-    base = PretrainMethod if group == METHODS else TransferTask
-    if not (isinstance(found, type) and issubclass(found, base)):
-        return f"it is no subclass of ssl_motion.protocols.{base.__name__}"
+    # By name: importing the class itself would bring torch to whoever lists plugins.
+    if not (isinstance(found, type) and base in {f"{each.__module__}.{each.__qualname__}" for each in found.__mro__}):
+        return f"it is no subclass of {base}"
     config = getattr(found, "Config", None)
     if not (isinstance(config, type) and issubclass(config, BaseModel)):
         return f"its Config is {config!r}; expected a pydantic model of its settings"

@@ -16,13 +16,14 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3 python; do \
 
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup quickstart test check test-slow test-browser perf clean
+.PHONY: help setup quickstart test check test-slow test-long test-browser perf clean
 
 help:
 	@echo "make quickstart   the main job on the built-in world: pretrain, transfer, leaderboard (minutes on a laptop)"
 	@echo "make test         the tests"
 	@echo "make check        lint (ruff), types (mypy), who imports whom (import-linter)"
 	@echo "make test-slow    tests that take longer: kill and resume, distributed, packaging"
+	@echo "make test-long    trainings of minutes each, with right and with shuffled labels"
 	@echo "make test-browser tests of the report pages in headless Chromium (skipped without it)"
 	@echo "make perf         speed ratios; run on an idle machine"
 	@echo "make clean        remove $(VENV); runs are never touched"
@@ -55,6 +56,9 @@ check: setup
 
 test-slow: setup
 	@$(BIN)/python -m pytest -m "slow and not browser and not gpu and not slurm" $(PYTEST)
+
+test-long: setup
+	@$(BIN)/python -m pytest -m long $(PYTEST)
 
 test-browser: setup
 	@$(BIN)/python -m pytest -m browser tests/browser $(PYTEST)

@@ -143,7 +143,7 @@ def test_the_real_layout_with_polygons_crowds_and_empty_images(tmp_path: Path) -
         transfer(what, CPU, Store(tmp_path / "runs"), data)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_learns(tmp_path: Path) -> None:
     data = Path(make_coco(tmp_path / "data", CLASSES, train=24, val=12))
     values = []

@@ -73,7 +73,7 @@ def test_segmentation_of_coloured_squares(task: str, settings: dict[str, Any], m
     assert own["mAcc"] > chance["mAcc"] + margin
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_detection_of_coloured_squares(tmp_path: Path) -> None:
     from ssl_motion_benchmarks.coco_mask_rcnn.annotations import CLASSES
 
@@ -86,7 +86,7 @@ def test_detection_of_coloured_squares(tmp_path: Path) -> None:
     assert own["bbox_AP50"] > 15
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["puppets_lip", "puppets_cihp"])
 def test_parsing(preset: str, tmp_path: Path) -> None:
     layout = preset.removeprefix("puppets_")
@@ -108,7 +108,7 @@ def test_parsing(preset: str, tmp_path: Path) -> None:
     assert own["mIoU"] > shuffled["mIoU"] + 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_class_a_picture(tmp_path: Path) -> None:
     root = ensure_dataset(WORLD, tmp_path, ["imagefolder"])
     images = sorted(root.glob("imagefolder/train/*/*.jpg"))
@@ -121,7 +121,7 @@ def test_one_class_a_picture(tmp_path: Path) -> None:
     assert own["top1"] > chance + 6 * spread
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["puppets_cls", "puppets_svm"])
 def test_several_classes_a_picture(preset: str, tmp_path: Path) -> None:
     root = ensure_dataset(WORLD, tmp_path, ["voc07"])
@@ -140,7 +140,7 @@ def test_several_classes_a_picture(preset: str, tmp_path: Path) -> None:
     assert own["mAP"] > chance + 8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_boxes(tmp_path: Path) -> None:
     root = ensure_dataset(WORLD, tmp_path, ["voc07"])
     voc = root / "VOCdevkit" / "VOC2007"

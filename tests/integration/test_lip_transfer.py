@@ -54,7 +54,7 @@ def test_published_cihp_is_trained_on_and_scored_at_its_own_sizes(tmp_path: Path
     assert record.details["IoU"]["Left-arm"] == pytest.approx(figures.iou[14])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["puppets_lip", "puppets_cihp"])
 def test_it_learns_parts_in_the_built_in_world(tmp_path: Path, preset: str) -> None:
     world = PuppetsSpec(size=64, train_images=60, val_images=0, test_images=20)

@@ -1,11 +1,12 @@
 """What can be run: the presets, and what may be changed in them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import BackboneSpec
 
 PresetName = Literal["puppets_coco", "puppets_coco_full", "coco_small", "coco_cmp2019", "coco_ssl_1x", "coco_ssl_2x"]
 
@@ -69,7 +70,7 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class CocoConfig(Strict):
+class CocoConfig(PresetConfig):
     """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
 
     Attributes:
@@ -82,6 +83,8 @@ class CocoConfig(Strict):
         evaluate_on: split that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
     """
 
+    table = PRESETS
+
     preset: PresetName = "puppets_coco"
     backbone: BackboneSpec | None = None
     iterations: Annotated[int, Field(ge=1)] | None = None
@@ -89,21 +92,3 @@ class CocoConfig(Strict):
     lr: Annotated[float, Field(gt=0)] | None = None
     freeze_to: str | None = None
     evaluate_on: Literal["val", "test"] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another protocol and another identity of it."""
-        if not isinstance(content, dict) or content.get("preset", "puppets_coco") not in PRESETS:
-            return content
-        preset = PRESETS[content.get("preset", "puppets_coco")]
-        own = {
-            "evaluate_on": (preset.test,),
-            "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
-        }
-        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything differs from the preset."""
-        return self != CocoConfig(preset=self.preset)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ssl_motion.frozen.training import ProbeRecipe
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import BackboneSpec
 from ssl_motion_benchmarks.dense_linear.sources import CLASS_LIST, Layout
 
 PresetName = Literal[
@@ -155,7 +156,7 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class DenseLinearConfig(Strict):
+class DenseLinearConfig(PresetConfig):
     """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
 
     Attributes:
@@ -171,6 +172,8 @@ class DenseLinearConfig(Strict):
         classes: file below the data root that lists the classes, for `dense_linear_folder`.
     """
 
+    table = PRESETS
+
     preset: PresetName = "puppets_dense"
     backbone: BackboneSpec | None = None
     stage: str | None = None
@@ -182,25 +185,14 @@ class DenseLinearConfig(Strict):
     evaluate_on: Literal["val", "test"] | None = None
     classes: str = CLASS_LIST
 
-    @model_validator(mode="before")
     @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another identity of it."""
-        if not isinstance(content, dict) or content.get("preset", "puppets_dense") not in PRESETS:
-            return content
-        preset = PRESETS[content.get("preset", "puppets_dense")]
-        own = {
-            "evaluate_on": (preset.test,),
-            "short_side": (preset.short_side,),
-            "pixels": (preset.pixels,),
-            "iterations": (preset.recipe.iterations,),
-            "batch_size": (preset.recipe.batch_size,),
-            "lr": (preset.recipe.lr,),
-            "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
+    def said_by(cls, preset: Preset) -> dict[str, Any]:
+        """Name the settings that a preset decides, with their values."""
+        return {
+            **super().said_by(preset),
+            "short_side": preset.short_side,
+            "pixels": preset.pixels,
+            "iterations": preset.recipe.iterations,
+            "batch_size": preset.recipe.batch_size,
+            "lr": preset.recipe.lr,
         }
-        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything differs from the preset."""
-        return self != DenseLinearConfig(preset=self.preset)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ssl_motion.frozen.training import ProbeRecipe
 from ssl_motion.frozen.views import View
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import BackboneSpec
 
 PresetName = Literal[
     "puppets_imagenet_linear",
@@ -110,7 +111,7 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class ImageNetLinearConfig(Strict):
+class ImageNetLinearConfig(PresetConfig):
     """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
 
     Attributes:
@@ -123,6 +124,8 @@ class ImageNetLinearConfig(Strict):
         evaluate_on: folder that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
     """
 
+    table = PRESETS
+
     preset: PresetName = "puppets_imagenet_linear"
     backbone: BackboneSpec | None = None
     iterations: Annotated[int, Field(ge=1)] | None = None
@@ -131,24 +134,13 @@ class ImageNetLinearConfig(Strict):
     augmented: bool | None = None
     evaluate_on: Literal["val", "test"] | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another identity of it."""
-        if not isinstance(content, dict) or content.get("preset", "puppets_imagenet_linear") not in PRESETS:
-            return content
-        preset = PRESETS[content.get("preset", "puppets_imagenet_linear")]
-        own = {
-            "evaluate_on": (preset.test,),
-            "augmented": (preset.augmented,),
-            "iterations": (preset.recipe.iterations,),
-            "batch_size": (preset.recipe.batch_size,),
-            "lr": (preset.recipe.lr,),
-            "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
+    def said_by(cls, preset: Preset) -> dict[str, Any]:
+        """Name the settings that a preset decides, with their values."""
+        return {
+            **super().said_by(preset),
+            "augmented": preset.augmented,
+            "iterations": preset.recipe.iterations,
+            "batch_size": preset.recipe.batch_size,
+            "lr": preset.recipe.lr,
         }
-        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything differs from the preset."""
-        return self != ImageNetLinearConfig(preset=self.preset)

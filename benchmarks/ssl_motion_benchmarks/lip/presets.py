@@ -1,11 +1,12 @@
 """What can be run: the presets, and what may be changed in them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import BackboneSpec
 from ssl_motion_benchmarks.lip.folders import Layout
 
 PresetName = Literal[
@@ -100,7 +101,7 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class LIPConfig(Strict):
+class LIPConfig(PresetConfig):
     """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
 
     Attributes:
@@ -114,6 +115,8 @@ class LIPConfig(Strict):
         evaluate_on: split that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
     """
 
+    table = PRESETS
+
     preset: PresetName = DEFAULT
     backbone: BackboneSpec | None = None
     iterations: Annotated[int, Field(ge=1)] | None = None
@@ -122,21 +125,3 @@ class LIPConfig(Strict):
     crop: Annotated[int, Field(ge=32)] | None = None
     freeze_to: str | None = None
     evaluate_on: Literal["val", "test"] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another protocol and another identity of it."""
-        if not isinstance(content, dict) or content.get("preset", DEFAULT) not in PRESETS:
-            return content
-        preset = PRESETS[content.get("preset", DEFAULT)]
-        own = {
-            "evaluate_on": (preset.test,),
-            "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
-        }
-        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything differs from the preset."""
-        return self != LIPConfig(preset=self.preset)

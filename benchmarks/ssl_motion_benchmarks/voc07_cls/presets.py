@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import BackboneSpec
 
 PresetName = Literal[
     "puppets_cls",
@@ -113,7 +114,7 @@ _FIELDS: dict[Kind, set[str]] = {
 }
 
 
-class Voc07ClsConfig(Strict):
+class Voc07ClsConfig(PresetConfig):
     """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
 
     Attributes:
@@ -130,6 +131,8 @@ class Voc07ClsConfig(Strict):
         shots: of few labels: this number of images of every class alone.
     """
 
+    table = PRESETS
+
     preset: PresetName = "puppets_cls"
     backbone: BackboneSpec | None = None
     evaluate_on: Literal["val", "test"] | None = None
@@ -141,15 +144,10 @@ class Voc07ClsConfig(Strict):
     stage: str | None = None
     shots: Annotated[int, Field(ge=1)] | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another protocol and another identity of it."""
-        if not isinstance(content, dict) or content.get("preset", "puppets_cls") not in PRESETS:
-            return content
-        trunk = PRESETS[content.get("preset", "puppets_cls")].backbone
-        own = {"evaluate_on": ("test",), "backbone": (trunk, trunk.model_dump(exclude_none=True))}
-        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
+    def said_by(cls, preset: Preset) -> dict[str, Any]:
+        """Name the settings that a preset decides, with their values."""
+        return {"backbone": preset.backbone, "evaluate_on": "test"}
 
     @model_validator(mode="after")
     def _fits_the_preset(self) -> "Voc07ClsConfig":
@@ -159,8 +157,3 @@ class Voc07ClsConfig(Strict):
                 where = ", ".join(preset for preset, each in PRESETS.items() if name in _FIELDS[each.kind])
                 raise ValueError(f"{name}: {self.preset} has no use for it; it belongs to {where}")
         return self
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything differs from the preset."""
-        return self != Voc07ClsConfig(preset=self.preset)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ssl_motion.spec import BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import BackboneSpec
 
 PresetName = Literal["puppets_det", "puppets_det_full", "voc07_det_faster", "voc07_det_fast"]
 
@@ -55,7 +56,7 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class Voc07DetConfig(Strict):
+class Voc07DetConfig(PresetConfig):
     """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
 
     Attributes:
@@ -71,6 +72,8 @@ class Voc07DetConfig(Strict):
             fact of the protocol, not a change of it.
     """
 
+    table = PRESETS
+
     preset: PresetName = "puppets_det"
     backbone: BackboneSpec | None = None
     evaluate_on: Literal["val", "test"] | None = None
@@ -80,18 +83,15 @@ class Voc07DetConfig(Strict):
     freeze_to: str | None = None
     proposals: list[str] = []
 
-    @model_validator(mode="before")
     @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another protocol and another identity of it; one file is a list of one."""
-        if not isinstance(content, dict) or content.get("preset", "puppets_det") not in PRESETS:
-            return content
-        trunk = PRESETS[content.get("preset", "puppets_det")].backbone
-        own = {"evaluate_on": ("test",), "backbone": (trunk, trunk.model_dump(exclude_none=True))}
-        kept = {key: value for key, value in content.items() if key not in own or value not in own[key]}
-        if isinstance(files := kept.get("proposals"), str):
-            kept["proposals"] = [files]
-        return kept
+    def said_by(cls, preset: Preset) -> dict[str, Any]:
+        """Name the settings that a preset decides, with their values."""
+        return {"backbone": preset.backbone, "evaluate_on": "test"}
+
+    @field_validator("proposals", mode="before")
+    @classmethod
+    def _one_file_is_a_list_of_one(cls, files: Any) -> Any:
+        return [files] if isinstance(files, str) else files
 
     @model_validator(mode="after")
     def _fits_the_preset(self) -> "Voc07DetConfig":

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ssl_motion.spec import LATER, BackboneSpec, Strict
+from ssl_motion.preset_config import PresetConfig
+from ssl_motion.spec import LATER, BackboneSpec
 
 PresetName = Literal[
     "puppets_fcn",
@@ -100,7 +101,7 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class SegmentationConfig(Strict):
+class SegmentationConfig(PresetConfig):
     """Settings of a segmentation task on VOC's layout.
 
     Whatever differs from the preset is a fact of the protocol, and makes a full scale "reduced".
@@ -134,21 +135,10 @@ class SegmentationConfig(Strict):
     label_fraction: Annotated[Annotated[float, Field(gt=0, le=1)] | None, LATER] = None
     shots: Annotated[Annotated[int, Field(ge=1)] | None, LATER] = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _drop_what_the_preset_says_anyway(cls, content: Any) -> Any:
-        """So that saying it does not make another protocol and another identity of it."""
-        if not isinstance(content, dict):
-            return content
-        preset = cls.table.get(content.get("preset", cls.model_fields["preset"].default))
-        if preset is None:
-            return content
-        own = {
-            "evaluate_on": (preset.test,),
-            "backbone": (preset.backbone, preset.backbone.model_dump(exclude_none=True)),
-            "label_fraction": (1,),
-        }
-        return {key: value for key, value in content.items() if key not in own or value not in own[key]}
+    def said_by(cls, preset: Preset) -> dict[str, Any]:
+        """Name the settings that a preset decides, with their values."""
+        return {**super().said_by(preset), "label_fraction": 1}
 
     @model_validator(mode="after")
     def _one_choice_of_images(self) -> "SegmentationConfig":
@@ -161,11 +151,6 @@ class SegmentationConfig(Strict):
     def chosen_preset(self) -> Preset:
         """The preset itself."""
         return self.table[self.preset]
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything differs from the preset."""
-        return self != type(self).model_validate({"preset": self.preset})
 
 
 class VocFCNConfig(SegmentationConfig):

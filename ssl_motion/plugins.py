@@ -17,7 +17,8 @@ BENCHMARKS = "ssl_motion.benchmarks"
 FLOW_ESTIMATORS = "ssl_motion.flow_estimators"
 
 _KIND = {METHODS: "method", BENCHMARKS: "benchmark", FLOW_ESTIMATORS: "flow estimator"}
-_BASE = {METHODS: "ssl_motion.protocols.PretrainMethod", BENCHMARKS: "ssl_motion.protocols.TransferTask"}
+_SHAPES = "ssl_motion.protocols"
+_BASE = {METHODS: "PretrainMethod", BENCHMARKS: "TransferTask"}
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def _fault(group: str, found: Any) -> str | None:
     if base is None:
         return None
     # By name: importing the class itself would bring torch to whoever lists plugins.
-    if not (isinstance(found, type) and base in {f"{each.__module__}.{each.__qualname__}" for each in found.__mro__}):
-        return f"it is no subclass of {base}"
+    above = found.__mro__ if isinstance(found, type) else ()
+    if not any(each.__qualname__ == base and f"{each.__module__}.".startswith(f"{_SHAPES}.") for each in above):
+        return f"it is no subclass of {_SHAPES}.{base}"
     config = getattr(found, "Config", None)
     if not (isinstance(config, type) and issubclass(config, BaseModel)):
         return f"its Config is {config!r}; expected a pydantic model of its settings"

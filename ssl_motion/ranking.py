@@ -10,6 +10,7 @@ are taken in together, so that no result depends on the order of the input.
 | "11-point" | mean of that best precision at recalls 0, 0.1, ..., 1 | VOC 2007 |
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -73,3 +74,8 @@ def mean_present(values: npt.ArrayLike) -> float:
     array = np.asarray(values, dtype=np.float64)
     present = array[~np.isnan(array)]
     return float(present.mean()) if present.size else float("nan")
+
+
+def present_by_name(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
+    """Pair names with figures; those that are no numbers are left out."""
+    return {name: float(value) for name, value in zip(names, values, strict=True) if value == value}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import build_backbone, outline_backbone
 from ssl_motion.backbones.initialise import draw, find_scheme
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.fileio import sha256_of
@@ -137,10 +137,7 @@ def _plain(spec: BackboneSpec) -> BackboneSpec:
 
 def _first_width(arch: str) -> int:
     """Channels of the first stage of an architecture at its own width."""
-    from torch import device
-
-    with device("meta"):
-        return next(iter(build_backbone(BackboneSpec(arch=arch)).channels.values()))
+    return next(iter(outline_backbone(BackboneSpec(arch=arch)).channels.values()))
 
 
 def describe(spec: BackboneSpec) -> str:

@@ -70,4 +70,16 @@ def build_backbone(spec: BackboneSpec) -> "Backbone":
     return ResNet(spec.arch, width=spec.width or 64, output_stride=spec.output_stride or 32)
 
 
-__all__ = ["BACKBONES", "EXTERNAL", "INPUT_MEAN", "INPUT_STD", "build_backbone"]
+def outline_backbone(spec: BackboneSpec) -> "Backbone":
+    """Build a trunk without values (on torch's meta device), to ask for its stages, channels and strides.
+
+    Raises:
+        UsageError: As `build_backbone`.
+    """
+    from torch import device
+
+    with device("meta"):
+        return build_backbone(spec)
+
+
+__all__ = ["BACKBONES", "EXTERNAL", "INPUT_MEAN", "INPUT_STD", "build_backbone", "outline_backbone"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.backbones.alexnet import AlexNet
 from ssl_motion.errors import UsageError
 from ssl_motion.protocols import Backbone
@@ -48,9 +48,8 @@ def absorb_batch_norm(backbone: Backbone, spec: BackboneSpec) -> tuple[Backbone,
     """
     check_absorbable(backbone)
     plain_spec = spec.model_copy(update={"norm": "none"})
-    # On "meta" nothing is allocated and no random number is drawn.
-    with torch.device("meta"):
-        plain = build_backbone(plain_spec)
+    # Without values: nothing is allocated and no random number is drawn.
+    plain = outline_backbone(plain_spec)
     tensors: dict[str, Tensor] = {}
     for name, layer in backbone.named_children():
         if isinstance(layer, nn.Sequential):

@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-from ssl_motion.errors import UsageError
-from ssl_motion.plugins import did_you_mean
 from ssl_motion.protocols import Backbone
 
 _SIDE = 64  # px of the image that finds out what a stage depends on; any that every trunk can take
@@ -20,11 +18,7 @@ def stage_parameters(trunk: Backbone, stage: str) -> set[str]:
     Raises:
         UsageError: The trunk has no such stage.
     """
-    if stage not in trunk.channels:
-        known = list(trunk.channels)
-        raise UsageError(
-            f"{trunk.arch} has no stage {stage!r}.{did_you_mean(stage, known)} Its stages: {', '.join(known)}"
-        )
+    trunk.require_stage(stage)
     modes = [(each, each.training) for each in trunk.modules()]
     flags = [(each, each.requires_grad) for each in trunk.parameters()]
     device = next(trunk.parameters()).device

@@ -20,8 +20,11 @@ import numpy.typing as npt
 
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_atomically
+from ssl_motion.protocols import Metric
+from ssl_motion.ranking import mean_present, present_by_name
 
 IGNORED = 255
+SEGMENTATION_METRICS = (Metric("mIoU", primary=True), Metric("aAcc"), Metric("mAcc"))
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
@@ -43,6 +46,15 @@ class Scores:
     mean_accuracy: float
     iou: Float64Array
     class_accuracy: Float64Array
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures over all classes, by the names that tasks report them under (`SEGMENTATION_METRICS`)."""
+        return {"mIoU": self.miou, "aAcc": self.accuracy, "mAcc": self.mean_accuracy}
+
+    def details(self, classes: Sequence[str]) -> dict[str, dict[str, float]]:
+        """The figures of every class, for `TaskResult.details`."""
+        return {"IoU": present_by_name(classes, self.iou), "accuracy": present_by_name(classes, self.class_accuracy)}
 
 
 def confusion_cells(
@@ -82,17 +94,12 @@ def scores(confusion_KK: Int64Array) -> Scores:
         np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0) * 100 for total in (union, labelled)
     )
     return Scores(
-        miou=_mean(iou),
+        miou=mean_present(iou),
         accuracy=float(hits.sum() / labelled.sum() * 100) if labelled.sum() else float("nan"),
-        mean_accuracy=_mean(accuracy),
+        mean_accuracy=mean_present(accuracy),
         iou=iou,
         class_accuracy=accuracy,
     )
-
-
-def _mean(values: Float64Array) -> float:
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if present.size else float("nan")
 
 
 @dataclass(frozen=True)

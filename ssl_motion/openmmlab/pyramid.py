@@ -6,9 +6,7 @@ other strides; levels, anchors and the assignment of regions to levels follow fr
 
 from typing import Any
 
-from torch import device as torch_device
-
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.errors import UsageError
 from ssl_motion.openmmlab.recipes import Recipe, nodes
 from ssl_motion.spec import BackboneSpec
@@ -26,8 +24,7 @@ def pyramid_stages(spec: BackboneSpec) -> dict[str, tuple[int, int]]:
     Returns:
         Stage -> (stride, channels), finest first.
     """
-    with torch_device("meta"):
-        trunk = build_backbone(spec)
+    trunk = outline_backbone(spec)
     last = {stride: stage for stage, stride in trunk.strides.items() if stride >= FINEST_STRIDE}
     return {stage: (stride, trunk.channels[stage]) for stride, stage in sorted(last.items())}
 
@@ -53,10 +50,11 @@ def set_pyramid(recipe: Recipe, spec: BackboneSpec) -> None:
         if model["backbone"].get(policy):
             backbone[policy] = model["backbone"][policy]
     frozen = backbone.get("frozen")
-    if isinstance(frozen, str) and frozen not in _stage_names(spec):
+    known = list(outline_backbone(spec).channels)
+    if isinstance(frozen, str) and frozen not in known:
         raise UsageError(
             f"the preset keeps the trunk up to {frozen!r} as it starts, and {spec.arch} has no such stage; "
-            f"say with --freeze-to which of {', '.join(_stage_names(spec))} it is to be"
+            f"say with --freeze-to which of {', '.join(known)} it is to be"
         )
     model["backbone"] = backbone
     strides = [stride for stride, _ in stages.values()]
@@ -73,8 +71,3 @@ def set_pyramid(recipe: Recipe, spec: BackboneSpec) -> None:
         model["neck"]["num_outs"] = len(levels)
     else:
         model["neck"]["num_outs"] = len(strides)
-
-
-def _stage_names(spec: BackboneSpec) -> list[str]:
-    with torch_device("meta"):
-        return list(build_backbone(spec).channels)

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from torch import device as torch_device
 
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.paths import find_config
-from ssl_motion.plugins import did_you_mean
 from ssl_motion.spec import BackboneSpec
 
 Recipe = dict[str, Any]
@@ -193,6 +191,12 @@ def set_train_images(recipe: Recipe, images: int) -> None:
     recipe["train_dataloader"]["dataset"]["images"] = images
 
 
+def set_number_of_classes(recipe: Recipe, classes: int) -> None:
+    """Change how many classes every head of the network tells apart."""
+    for node in nodes(recipe["model"], lambda node: "num_classes" in node):
+        node["num_classes"] = classes
+
+
 def set_frozen_to(recipe: Recipe, stage: str, spec: BackboneSpec) -> None:
     """Keep the trunk up to and including a stage as it starts, batch norms with their stored statistics.
 
@@ -204,12 +208,8 @@ def set_frozen_to(recipe: Recipe, stage: str, spec: BackboneSpec) -> None:
     Raises:
         UsageError: The trunk has no such stage, or the recipe freezes all of it anyway.
     """
-    with torch_device("meta"):
-        known = list(build_backbone(spec).channels)
-    if stage not in known:
-        raise UsageError(
-            f"freeze_to: {spec.arch} has no stage {stage!r}.{did_you_mean(stage, known)} Its stages: {', '.join(known)}"
-        )
+    trunk = outline_backbone(spec)
+    trunk.require_stage(stage, "freeze_to")
     backbone = recipe["model"]["backbone"]
     if backbone.get("frozen") is True:
         raise UsageError(f"freeze_to {stage}: this preset keeps the whole trunk as it starts")
@@ -217,7 +217,7 @@ def set_frozen_to(recipe: Recipe, stage: str, spec: BackboneSpec) -> None:
         backbone["frozen"] = stage
     else:
         # OpenMMLab's own ResNet counts: 0 is the stem, 1 to 4 are the stages after it.
-        backbone["frozen_stages"] = known.index(stage)
+        backbone["frozen_stages"] = list(trunk.channels).index(stage)
 
 
 def set_backbone(recipe: Recipe, spec: BackboneSpec) -> None:
@@ -225,8 +225,7 @@ def set_backbone(recipe: Recipe, spec: BackboneSpec) -> None:
 
     The decode head reads the last stage, an auxiliary head the one before it.
     """
-    with torch_device("meta"):
-        channels = build_backbone(spec).channels
+    channels = outline_backbone(spec).channels
     model = recipe["model"]
     stages = list(channels)[-2:] if "auxiliary_head" in model else list(channels)[-1:]
     frozen = {"frozen": True} if model["backbone"].get("frozen") else {}

@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-import torch
 from pydantic import BaseModel, ValidationError
 
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.errors import SSLMotionError, UsageError
 from ssl_motion.identity import digest
 from ssl_motion.protocols import Metric, TransferTask
@@ -69,8 +68,7 @@ def check_preset(task_class: type[TransferTask], preset: str) -> None:
             f"{what}: puppets_layouts is {task.puppets_layouts}; there are {', '.join(LAYOUTS)}",
         )
     try:
-        with torch.device("meta"):
-            build_backbone(BackboneSpec.model_validate(task.backbone()))
+        outline_backbone(BackboneSpec.model_validate(task.backbone()))
     except (ValidationError, SSLMotionError, TypeError) as error:
         raise ContractError(f"{what}: backbone() describes no trunk: {error}") from error
     _check_protocol(task, task_class(task.config), what)

@@ -41,7 +41,7 @@ class EpochClock(Hook):  # type: ignore[misc]  # mmengine ships no types
 
 def recipe(root: Path) -> recipes.Recipe:
     task = VocFCN(VocFCN.Config.model_validate({"preset": "puppets_fcn", "iterations": WARM + EPOCH}))
-    made = task._recipe()
+    made = task.recipe()
     recipes.set_data_root(made, voc_root(root))
     return made
 

@@ -136,3 +136,11 @@ def test_an_image_that_is_none(coco: Path) -> None:
 def test_a_folder_of_grey_or_alpha_images_is_fine(coco: Path) -> None:
     Image.new("L", (80, 64)).save(coco / "val2017/000000000003.jpg")
     assert not check(coco).missing
+
+
+def test_sample_data(sample_data: Path) -> None:
+    """Real annotations: crowds, run lengths and classes without objects included."""
+    report = check(sample_data)
+    assert report.missing == []
+    assert "train2017: 40 images" in report.found[0]
+    assert "val2017: 20 images" in report.found[1]

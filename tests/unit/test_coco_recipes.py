@@ -146,7 +146,7 @@ TRUNKS: list[tuple[dict[str, Any], list[int], list[int]]] = [
 
 @pytest.mark.parametrize(("trunk", "regions", "anchors"), TRUNKS)
 def test_any_trunk_goes_below_the_pyramid(trunk: dict[str, Any], regions: list[int], anchors: list[int]) -> None:
-    recipe = task(preset="coco_small", backbone=trunk)._recipe()
+    recipe = task(preset="coco_small", backbone=trunk).recipe()
     model = recipe["model"]
     assert model["rpn_head"]["anchor_generator"]["strides"] == [*anchors, 64]
     assert model["roi_head"]["bbox_roi_extractor"]["featmap_strides"] == regions
@@ -170,17 +170,17 @@ def test_a_coarser_finest_level_takes_larger_regions() -> None:
 
 def test_frozen_stages_and_statistics() -> None:
     small = {"arch": "resnet18", "width": 8}
-    model = network(task(preset="coco_cmp2019", backbone=small)._recipe()).train()
+    model = network(task(preset="coco_cmp2019", backbone=small).recipe()).train()
     trunk = model.backbone.trunk
     fixed = {name.split(".")[0] for name, value in trunk.named_parameters() if not value.requires_grad}
     assert fixed == {"conv1", "bn1", "layer1"}
     norms = [part for part in trunk.modules() if isinstance(part, nn.BatchNorm2d)]
     assert not any(part.training for part in norms)
     assert trunk.layer2[0].bn1.weight.requires_grad
-    later = network(task(preset="coco_cmp2019", backbone=small, freeze_to="layer3")._recipe()).backbone.trunk
+    later = network(task(preset="coco_cmp2019", backbone=small, freeze_to="layer3").recipe()).backbone.trunk
     assert not later.layer3[0].conv1.weight.requires_grad
     assert later.layer4[0].conv1.weight.requires_grad
-    free = network(task(preset="coco_small", backbone=small)._recipe()).train()
+    free = network(task(preset="coco_small", backbone=small).recipe()).train()
     assert all(part.training for part in free.modules() if isinstance(part, nn.BatchNorm2d))
     facts = task(preset="coco_cmp2019").protocol()
     assert (facts["frozen_stages"], facts["bn_policy"]) == ("layer1", "stored statistics, affine trained")
@@ -202,7 +202,7 @@ def test_heads_start_equal_in_every_arm_and_weights_arrive(tmp_path: Path) -> No
     save_weights(tmp_path, trunk, spec=spec, method="cmp", run=None, pretraining=None, source="")
     states = []
     for weights in (None, str(tmp_path)):
-        recipe = task(preset="puppets_coco", backbone=spec.model_dump())._recipe()
+        recipe = task(preset="puppets_coco", backbone=spec.model_dump()).recipe()
         recipe["model"]["backbone"]["weights"] = weights
         seed_everything(4)
         states.append(network(recipe).state_dict())

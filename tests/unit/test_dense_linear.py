@@ -22,7 +22,7 @@ from ssl_motion.weights import save_weights
 from ssl_motion_benchmarks.dense_linear import DenseLinear
 from ssl_motion_benchmarks.dense_linear.pixels import LabelledPixels, mirrored, read_label
 from ssl_motion_benchmarks.dense_linear.presets import PRESETS
-from ssl_motion_benchmarks.dense_linear.sources import LIP_SWAPS, find, read_classes
+from ssl_motion_benchmarks.dense_linear.sources import LIP_SWAPS, find
 
 TRUNK = {"arch": "alexnet_mini", "width": 12}
 COLOURS = np.array([(120, 120, 120), (220, 30, 30), (30, 220, 30), (30, 30, 220)], np.uint8)
@@ -236,3 +236,14 @@ def test_unknown_stage_and_hidden_labels_are_refused() -> None:
         DenseLinear(DenseLinear.Config.model_validate({"stage": "conv9"}))
     with pytest.raises(UsageError, match="no labels of a test list"):
         DenseLinear(DenseLinear.Config.model_validate({"preset": "voc12_dense_small", "evaluate_on": "test"}))
+
+
+def test_sample_of_59_classes(sample_data: Path) -> None:
+    """Photographs in a layout of their own: a plug-in by a list of classes alone."""
+    settings = {"preset": "dense_linear_folder"}
+    report = DenseLinear(DenseLinear.Config.model_validate(settings)).check_data(sample_data / "ccp")
+    assert report.missing == []
+    classes, train, val = report.found
+    assert classes.startswith("59 classes")
+    assert "80 images" in train
+    assert "20 images" in val

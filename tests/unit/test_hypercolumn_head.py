@@ -206,7 +206,7 @@ def test_published_settings_of_the_alexnet_preset() -> None:
     ],
 )
 def test_networks_fit_their_trunks(settings: dict[str, Any]) -> None:
-    recipe = task(**settings)._recipe()
+    recipe = task(**settings).recipe()
     model = build(recipe["model"])
     model.init_weights()
     metas = [{"img_shape": (70, 90), "ori_shape": (70, 90), "pad_shape": (70, 90)}]
@@ -219,9 +219,9 @@ def test_networks_fit_their_trunks(settings: dict[str, Any]) -> None:
 def test_the_recipe_says_what_the_trunk_of_the_preset_is() -> None:
     """Stages, channels and strides that the recipes write out are those of the trunks."""
     for preset, chosen in PRESETS.items():
-        written = task(preset=preset)._recipe()
-        filled = task(preset=preset)._recipe()
-        task(preset=preset)._set_backbone(filled, chosen.backbone)
+        written = task(preset=preset).recipe()
+        filled = task(preset=preset).recipe()
+        task(preset=preset).set_backbone(filled, chosen.backbone)
         for key in ("in_index", "in_channels", "strides"):
             assert written["model"]["decode_head"][key] == filled["model"]["decode_head"][key], (preset, key)
         assert written["model"]["backbone"]["out_stages"] == filled["model"]["backbone"]["out_stages"]

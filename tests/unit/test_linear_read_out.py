@@ -64,7 +64,7 @@ def _network() -> Any:
     use_mmseg()
     from mmseg.registry import MODELS
 
-    recipe = VocFCN(VocFCN.Config.model_validate({"preset": "puppets_linear"}))._recipe()
+    recipe = VocFCN(VocFCN.Config.model_validate({"preset": "puppets_linear"})).recipe()
     with MODELS.switch_scope_and_registry("mmseg"):
         model = MODELS.build(Config({"model": recipe["model"]}).model)
     model.init_weights()

@@ -34,7 +34,7 @@ def flip_of(preset: str) -> Any:
     use_mmseg()
     from mmseg.registry import TRANSFORMS
 
-    pipeline = task(preset=preset)._recipe()["train_dataloader"]["dataset"]["dataset"]["pipeline"]
+    pipeline = task(preset=preset).recipe()["train_dataloader"]["dataset"]["dataset"]["pipeline"]
     steps = [step for step in pipeline if step["type"] == "RandomFlip"]
     assert len(steps) == 1
     return TRANSFORMS.build({**steps[0], "prob": 1.0})
@@ -113,7 +113,7 @@ def test_seeded_draws_swap_where_they_mirror(tmp_path: Path) -> None:
     Image.fromarray(np.repeat(label[..., None], 3, axis=2) * 9).save(folder / "train_images" / "a.jpg")
     Image.fromarray(label).save(folder / "train_segmentations" / "a.png")
     (folder / "train_id.txt").write_text("a\n")
-    recipe = task(preset="puppets_lip")._recipe()["train_dataloader"]["dataset"]["dataset"]
+    recipe = task(preset="puppets_lip").recipe()["train_dataloader"]["dataset"]["dataset"]
     kept = ("LoadImageFromFile", "LoadAnnotations", "RandomFlip", "PackSegInputs")
     recipe.update(data_root=str(folder), pipeline=[step for step in recipe["pipeline"] if step["type"] in kept])
     with DefaultScope.overwrite_default_scope("mmseg"):
@@ -177,7 +177,7 @@ CIHP_ONLY = {
 
 @pytest.mark.parametrize(("preset", "own"), [("lip_fcn_r50", LIP_ONLY), ("cihp_fcn_r50", CIHP_ONLY)])
 def test_full_recipes_are_their_table(preset: str, own: dict[str, Any]) -> None:
-    recipe = task(preset=preset)._recipe()
+    recipe = task(preset=preset).recipe()
     assert table["differences"](recipe, {**FULL, **own}) == {}
     # What is said at the top is what the loaders read.
     for loader, pipeline in (("train_dataloader", "train_pipeline"), ("test_dataloader", "test_pipeline")):

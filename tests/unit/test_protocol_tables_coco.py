@@ -111,7 +111,7 @@ TABLES: dict[str, dict[str, Any]] = {"coco_cmp2019": CMP2019, "coco_ssl_1x": SSL
 
 
 def recipe(preset: str) -> Any:
-    return CocoMaskRCNN(CocoMaskRCNN.Config.model_validate({"preset": preset}))._recipe()
+    return CocoMaskRCNN(CocoMaskRCNN.Config.model_validate({"preset": preset})).recipe()
 
 
 def test_every_full_preset_has_a_table() -> None:

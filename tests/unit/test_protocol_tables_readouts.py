@@ -155,7 +155,7 @@ def test_every_full_preset_has_a_table(kind: Any, tables: dict[str, Any]) -> Non
     [(kind, preset, expected) for kind, tables in RECIPES for preset, expected in tables.items()],
 )
 def test_the_recipe_says_what_its_table_says(kind: Any, preset: str, expected: dict[str, Any]) -> None:
-    assert not differences(made(kind, preset)._recipe(), expected)
+    assert not differences(made(kind, preset).recipe(), expected)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def test_the_protocol_says_what_its_table_says(kind: Any, preset: str, expected:
 
 
 def test_the_rates_of_the_probes_are_those_of_the_facts() -> None:
-    linear = made(ImageNetLinear, "imagenet_linear_alexnet")._recipe
+    linear = made(ImageNetLinear, "imagenet_linear_alexnet").recipe
     at = [0, 39999, 40000, 79999, 80000, 119999, 120000, 139999]
     assert [linear.rate(each) for each in at] == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
-    dense = made(DenseLinear, "voc12_dense_r50")._recipe
+    dense = made(DenseLinear, "voc12_dense_r50").recipe
     assert dense.rate(1500) == pytest.approx(1e-3)
     assert dense.rate(750) == pytest.approx(5e-4, rel=2e-3)
     assert dense.rate(39999) < 1e-9
@@ -178,5 +178,5 @@ def test_the_rates_of_the_probes_are_those_of_the_facts() -> None:
 
 
 def test_the_rates_of_the_hypercolumn() -> None:
-    steps = rates(made(VocHypercolumn, "voc12_hypercolumn_alexnet")._recipe(), [0, 22499, 22500, 30000, 39999])
+    steps = rates(made(VocHypercolumn, "voc12_hypercolumn_alexnet").recipe(), [0, 22499, 22500, 30000, 39999])
     assert list(steps.values()) == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5, 1e-5])

@@ -142,7 +142,7 @@ TABLES: dict[str, dict[str, Any]] = {
 
 
 def recipe(preset: str) -> Any:
-    return VocFCN(VocFCN.Config.model_validate({"preset": preset}))._recipe()
+    return VocFCN(VocFCN.Config.model_validate({"preset": preset})).recipe()
 
 
 def network(preset: str) -> Any:

@@ -112,7 +112,7 @@ def test_classification_says_what_its_table_says(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", DETECTION)
 def test_detection_says_what_its_table_says(preset: str) -> None:
-    assert not differences(task(Voc07Det, preset)._recipe(), DETECTION[preset])
+    assert not differences(task(Voc07Det, preset).recipe(), DETECTION[preset])
 
 
 def test_fine_tuning_halves_the_rate_every_10000_iterations() -> None:
@@ -122,7 +122,7 @@ def test_fine_tuning_halves_the_rate_every_10000_iterations() -> None:
 
 
 def test_fast_rcnn_takes_a_tenth_of_the_rate_every_50000_iterations() -> None:
-    steps = rates(task(Voc07Det, "voc07_det_fast")._recipe(), [0, 49999, 50000, 99999, 100000, 149999])
+    steps = rates(task(Voc07Det, "voc07_det_fast").recipe(), [0, 49999, 50000, 99999, 100000, 149999])
     assert list(steps.values()) == pytest.approx([2e-3, 2e-3, 2e-4, 2e-4, 2e-5, 2e-5])
 
 

@@ -104,7 +104,7 @@ def test_published_settings_of_the_resnet_preset() -> None:
 def test_networks_have_the_stride_and_classes_they_should(
     settings: dict[str, Any], stride: int, classes: int | None
 ) -> None:
-    model = network(task(**settings)._recipe())
+    model = network(task(**settings).recipe())
     with torch.no_grad():
         logits = model._forward(torch.zeros(1, 3, 64, 64))
     if classes is None:
@@ -121,7 +121,7 @@ def test_heads_start_equal_in_every_arm_and_weights_arrive(tmp_path: Path) -> No
     save_weights(tmp_path, trunk, spec=spec, method="cmp", run=None, pretraining=None, source="")
     states = []
     for weights in (None, str(tmp_path)):
-        recipe = task(preset="puppets_fcn", backbone=spec.model_dump())._recipe()
+        recipe = task(preset="puppets_fcn", backbone=spec.model_dump()).recipe()
         recipe["model"]["backbone"]["weights"] = weights
         seed_everything(4)
         states.append(network(recipe).state_dict())
@@ -140,7 +140,7 @@ def test_plain_resnet_of_mmseg_takes_our_weights_through_the_gate(tmp_path: Path
     use_mmseg()
     from mmseg.registry import MODELS
 
-    settings = {**task(preset="voc12_fcn_r50_mmseg")._recipe()["model"]["backbone"], "depth": 18}
+    settings = {**task(preset="voc12_fcn_r50_mmseg").recipe()["model"]["backbone"], "depth": 18}
     spec = BackboneSpec(arch="resnet18", output_stride=8)
     torch.manual_seed(9)
     trunk = build_backbone(spec)

@@ -30,7 +30,7 @@ def task(**settings: Any) -> VocFCN:
 
 
 def resolved(root: Path, run_dir: Path, **settings: Any) -> recipes.Recipe:
-    return task(**settings)._resolved(RunContext(run_dir=run_dir, weights=None, data_root=root, seed=0))
+    return task(**settings).resolve(RunContext(run_dir=run_dir, weights=None, data_root=root, seed=0))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_share_of_the_labels_is_read_and_no_other(tmp_path: Path, devkit: Path
 
 def test_shots_show_every_class_so_often(tmp_path: Path, devkit: Path) -> None:
     few = task(preset="voc12_fcn_small", shots=2)
-    recipe = few._resolved(RunContext(run_dir=tmp_path, weights=None, data_root=devkit, seed=0))
+    recipe = few.resolve(RunContext(run_dir=tmp_path, weights=None, data_root=devkit, seed=0))
     names = Path(recipe["train_dataloader"]["dataset"]["dataset"]["ann_file"]).read_text(encoding="utf-8").split()
     classes = {
         name: set(np.unique(np.array(Image.open(devkit / VOC / "SegmentationClass" / f"{name}.png")))) - {0, 255}
@@ -145,7 +145,7 @@ def test_frozen_stages_reach_the_recipe_and_the_facts(
 ) -> None:
     stage = value if isinstance(value, str) else ("stem", "layer1", "layer2", "layer3", "layer4")[value]
     frozen, free = task(**settings, freeze_to=stage), task(**settings)
-    assert frozen._recipe()["model"]["backbone"][key] == value
+    assert frozen.recipe()["model"]["backbone"][key] == value
     facts = frozen.protocol()
     assert facts["frozen_stages"] == fact
     assert facts["bn_policy"].startswith("stored statistics in the frozen stages; batch statistics")

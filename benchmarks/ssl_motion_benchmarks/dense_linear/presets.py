@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ssl_motion.frozen.probe_task import ProbeConfig, ProbePreset
 from ssl_motion.frozen.training import ProbeRecipe
-from ssl_motion.preset_config import PresetConfig
 from ssl_motion.spec import BackboneSpec
 from ssl_motion_benchmarks.dense_linear.sources import CLASS_LIST, Layout
 
@@ -24,35 +24,20 @@ PresetName = Literal[
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(ProbePreset):
     """A trunk, labelled images and a way of training.
 
     Attributes:
-        summary: one line on what it is.
         layout: how the images lie.
-        backbone: the trunk that is read.
-        recipe: how the read-out is trained.
-        test: list that is scored.
-        scale: of its results, as in `ssl_motion.record.ResultRecord`.
         short_side: pixels that the shorter side of every image is brought to; None keeps it.
         pixels: labelled pixels drawn in each view of a training image.
         augmented: whether VOC's training images are those with SBD's labels ("train_aug").
     """
 
-    summary: str
     layout: Layout
-    backbone: BackboneSpec
-    recipe: ProbeRecipe
-    test: str
-    scale: Literal["full", "reduced", "builtin"]
     short_side: int | None
     pixels: int
     augmented: bool = False
-
-    @property
-    def builtin(self) -> bool:
-        """Whether it runs on the built-in world."""
-        return self.scale == "builtin"
 
 
 _MINI = BackboneSpec(arch="alexnet_mini")
@@ -64,135 +49,108 @@ _SHORT = ProbeRecipe(iterations=2_000, batch_size=16, lr=1e-2)
 PRESETS: dict[PresetName, Preset] = {
     "puppets_dense": Preset(
         "the built-in world, 400 labels of 96x96; seconds on one core",
-        "voc",
         _MINI,
-        _SHORT,
-        "test",
         "builtin",
+        _SHORT,
+        "voc",
         None,
         256,
     ),
     "puppets_dense_full": Preset(
         "the same images and labels read at three times their size, 10,000 iterations; minutes on one core",
-        "voc",
         _MINI,
-        ProbeRecipe(iterations=10_000, batch_size=16, lr=1e-2),
-        "test",
         "builtin",
+        ProbeRecipe(iterations=10_000, batch_size=16, lr=1e-2),
+        "voc",
         288,
         1024,
     ),
     "puppets_dense_lip": Preset(
         "human parsing in the built-in world, one person a picture, 20 parts with left and right; a minute on one core",
-        "lip",
         _MINI,
-        _SHORT,
-        "test",
         "builtin",
+        _SHORT,
+        "lip",
         96,
         256,
     ),
     "voc12_dense_small": Preset(
         "VOC 2012 as the devkit (or a sample of it) lists it, shorter side 224; any trunk, minutes on a CPU",
-        "voc",
         _SMALL,
-        _SHORT,
-        "val",
         "reduced",
+        _SHORT,
+        "voc",
         224,
         256,
     ),
     "voc12_dense_r50": Preset(
         "VOC 2012 + SBD, ResNet-50 at stride 8, shorter side 512, 40k iterations",
-        "voc",
         _R50,
-        _DINOV3,
-        "val",
         "full",
+        _DINOV3,
+        "voc",
         512,
         64,
         augmented=True,
     ),
     "lip_dense_r50": Preset(
         "LIP, one person a picture, ResNet-50 at stride 8, shorter side 473, 40k iterations (ours)",
-        "lip",
         _R50,
-        _DINOV3,
-        "val",
         "full",
+        _DINOV3,
+        "lip",
         473,
         32,
     ),
     "cihp_dense_r50": Preset(
         "CIHP (LIP's multi-person data), ResNet-50 at stride 8, shorter side 473, 40k iterations (ours)",
-        "cihp",
         _R50,
-        _DINOV3,
-        "val",
         "full",
+        _DINOV3,
+        "cihp",
         473,
         32,
     ),
     "cihp_dense_small": Preset(
         "CIHP or a sample of it, shorter side 224; any trunk, minutes on a CPU",
-        "cihp",
         _SMALL,
-        _SHORT,
-        "val",
         "reduced",
+        _SHORT,
+        "cihp",
         224,
         256,
     ),
     "dense_linear_folder": Preset(
         "any folder of images/ and labels/ with a list of classes, shorter side 224; any trunk, minutes on a CPU",
-        "folder",
         _SMALL,
-        _SHORT,
-        "val",
         "reduced",
+        _SHORT,
+        "folder",
         224,
         256,
     ),
 }
 
 
-class DenseLinearConfig(PresetConfig):
-    """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
+class DenseLinearConfig(ProbeConfig):
+    """Settings of the task, beside those that all tasks with presets have.
 
     Attributes:
-        preset: data, trunk and training.
-        backbone: another trunk, for weights of another architecture.
         stage: stage that is read; None for the last.
         short_side: another number of pixels for the shorter side of every image.
         pixels: another number of pixels drawn in each view of a training image.
-        iterations: another length of training; the schedule is stretched with it.
-        batch_size: another number of images per optimiser step.
-        lr: another peak learning rate.
-        evaluate_on: list that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
         classes: file below the data root that lists the classes, for `dense_linear_folder`.
     """
 
     table = PRESETS
 
     preset: PresetName = "puppets_dense"
-    backbone: BackboneSpec | None = None
     stage: str | None = None
     short_side: Annotated[int, Field(ge=16)] | None = None
     pixels: Annotated[int, Field(ge=1)] | None = None
-    iterations: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    lr: Annotated[float, Field(gt=0)] | None = None
-    evaluate_on: Literal["val", "test"] | None = None
     classes: str = CLASS_LIST
 
     @classmethod
-    def said_by(cls, preset: Preset) -> dict[str, Any]:
+    def said_by(cls, preset: Any) -> dict[str, Any]:
         """Name the settings that a preset decides, with their values."""
-        return {
-            **super().said_by(preset),
-            "short_side": preset.short_side,
-            "pixels": preset.pixels,
-            "iterations": preset.recipe.iterations,
-            "batch_size": preset.recipe.batch_size,
-            "lr": preset.recipe.lr,
-        }
+        return {**super().said_by(preset), "short_side": preset.short_side, "pixels": preset.pixels}

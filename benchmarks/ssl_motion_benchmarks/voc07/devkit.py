@@ -42,11 +42,23 @@ CLASSES: tuple[str, ...] = (
     "train",
     "tvmonitor",
 )
+SPLITS = {"test": ("trainval", "test"), "val": ("train", "val")}
+"""Scored list -> what is trained on for it, and the list."""
+
 GET_VOC07 = (
     "PASCAL VOC 2007: download VOCtrainval_06-Nov-2007.tar and VOCtest_06-Nov-2007.tar from "
     "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/ and unpack both into one folder; give the folder that then holds "
     "VOCdevkit/ as --data-root."
 )
+
+
+def class_names(builtin: bool) -> tuple[str, ...]:
+    """Name the classes, VOC's or the built-in world's, which has none for the background here."""
+    if not builtin:
+        return CLASSES
+    from ssl_motion.puppets import CLASSES as ACTORS
+
+    return ACTORS[1:]
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,6 @@ from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_atomically
 from ssl_motion.ranking import Rule, average_precision
 
-PER_IMAGE = "per_image.npz"
-
 
 def average_precisions(
     labels_NK: npt.NDArray[np.int8], scores_NK: npt.NDArray[Any], rule: Rule

@@ -4,15 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from torch import device as torch_device
-
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.facts import frozen_part
+from ssl_motion.openmmlab.recipe_task import change_recipe, complete_recipe
 from ssl_motion.protocols import RunContext
-from ssl_motion.weights import read_card
 from ssl_motion_benchmarks.voc07.devkit import voc_root
-from ssl_motion_benchmarks.voc07.scores import PER_IMAGE
 from ssl_motion_benchmarks.voc07_cls.presets import PRESETS, Voc07ClsConfig
 
 
@@ -34,37 +31,18 @@ def make_recipe(settings: Voc07ClsConfig, classes: Sequence[str], train: str, te
     model, trunk = recipe["model"], settings.backbone or own
     model["head"]["num_classes"] = len(classes)
     if trunk != own:
-        with torch_device("meta"):
-            stage, channels = list(build_backbone(trunk).channels.items())[-1]
+        stage, channels = list(outline_backbone(trunk).channels.items())[-1]
         model["backbone"].update(spec=trunk.model_dump(exclude_none=True), out_stages=[stage])
         model["head"]["in_channels"] = channels
-    if settings.freeze_to is not None:
-        recipes.set_frozen_to(recipe, settings.freeze_to, trunk)
-    if settings.iterations is not None:
-        recipes.set_iterations(recipe, settings.iterations)
-    if settings.batch_size is not None:
-        recipes.set_total_batch(recipe, settings.batch_size)
-    if settings.lr is not None:
-        recipes.set_learning_rate(recipe, settings.lr)
-    if settings.crop is not None:
-        recipes.set_crop(recipe, settings.crop)
+    change_recipe(recipe, settings, trunk)
     return recipe
 
 
 def resolve(recipe: recipes.Recipe, context: RunContext) -> recipes.Recipe:
     """Fill in one run's data, seed and weights, and the user's overrides."""
-    from ssl_motion.engine.environment import launched_processes
-
     recipes.set_data_root(recipe, voc_root(context.data_root).resolve())
-    recipes.set_seed(recipe, context.seed)
     recipe["train_dataloader"]["dataset"]["seed"] = context.seed
-    recipes.set_total_batch(recipe, recipes.total_batch(recipe), launched_processes().world_size)
-    if context.weights is not None:
-        card = read_card(context.weights)
-        recipe["model"]["backbone"]["weights"] = str(context.weights)
-        recipe["model"]["data_preprocessor"].update(mean=list(card.mean), std=list(card.std))
-    recipe["test_evaluator"]["path"] = str(context.run_dir / PER_IMAGE)
-    return recipes.override(recipe, context.recipe_overrides)
+    return complete_recipe(recipe, context)
 
 
 def facts(recipe: recipes.Recipe) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What can be run: the presets, and what may be changed in them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ssl_motion.preset_config import PresetConfig
+from ssl_motion.presets import CroppedRecipeConfig
 from ssl_motion.spec import BackboneSpec
+from ssl_motion_benchmarks.voc07.presets import Voc07Preset
 
 PresetName = Literal[
     "puppets_cls",
@@ -27,31 +28,20 @@ FEW_COSTS = (*(0.5**power for power in (11, 8, 5, 2)), 2.0, 16.0)
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Voc07Preset):
     """A protocol with its trunk and data.
 
     Attributes:
-        summary: one line on what it is.
         kind: fine-tuning by a recipe of the preset's name, linear SVMs on all labels, or on few.
-        backbone: the trunk.
-        scale: of its results, as in `ssl_motion.record.ResultRecord`.
         short_side: the images' shorter side in pixels for frozen features; None takes them as they are.
         costs: of SVMs that are tried.
         shots: numbers of labelled images of every class.
     """
 
-    summary: str
     kind: Kind
-    backbone: BackboneSpec
-    scale: Literal["full", "reduced", "builtin"]
     short_side: int | None = None
     costs: tuple[float, ...] = ()
     shots: tuple[int, ...] = ()
-
-    @property
-    def builtin(self) -> bool:
-        """Whether it runs on the built-in world."""
-        return self.scale == "builtin"
 
 
 _MINI = BackboneSpec(arch="alexnet_mini")
@@ -59,49 +49,49 @@ _ALEXNET = BackboneSpec(arch="alexnet_32x")
 PRESETS: dict[PresetName, Preset] = {
     "puppets_cls": Preset(
         "classes present in images of the built-in world, fine-tuned: 400 iterations, 10 crops; a minute on one core",
-        "finetune",
         _MINI,
         "builtin",
+        "finetune",
     ),
     "puppets_cls_full": Preset(
-        "puppets_cls trained for 2,000 iterations; minutes on one core", "finetune", _MINI, "builtin"
+        "puppets_cls trained for 2,000 iterations; minutes on one core", _MINI, "builtin", "finetune"
     ),
     "puppets_svm": Preset(
         "the same labels by linear SVMs on frozen features; half a minute on one core",
-        "svm",
         _MINI,
         "builtin",
+        "svm",
         None,
         FEW_COSTS,
     ),
     "puppets_lowshot": Preset(
         "the same by SVMs on 1 to 32 images of every class, 5 draws; half a minute on one core",
-        "lowshot",
         _MINI,
         "builtin",
+        "lowshot",
         None,
         FEW_COSTS,
         (1, 2, 4, 8, 16, 32),
     ),
     "voc07_cls_ft": Preset(
         "VOC 2007 trainval / test, fine-tuned for 80k iterations, 10 crops: voc-classification's schedule",
-        "finetune",
         _ALEXNET,
         "full",
+        "finetune",
     ),
     "voc07_svm": Preset(
         "VOC 2007, linear SVMs on frozen features pooled to about 9,000 numbers, cost by 3-fold cross-validation",
-        "svm",
         _ALEXNET,
         "full",
+        "svm",
         224,
         COSTS,
     ),
     "voc07_lowshot": Preset(
         "VOC 2007, the same SVMs on 1 to 96 images of every class, 5 draws",
-        "lowshot",
         _ALEXNET,
         "full",
+        "lowshot",
         224,
         COSTS,
         (1, 2, 4, 8, 16, 32, 64, 96),
@@ -114,19 +104,10 @@ _FIELDS: dict[Kind, set[str]] = {
 }
 
 
-class Voc07ClsConfig(PresetConfig):
-    """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
+class Voc07ClsConfig(CroppedRecipeConfig):
+    """Settings of the task: those that all recipes with crops have, for fine-tuning, and those of frozen features.
 
     Attributes:
-        preset: protocol to run.
-        backbone: another trunk, for weights of another architecture.
-        evaluate_on: list that is scored: "test" after training on trainval, "val" after training on train alone. Make
-            choices (learning rates, ...) on "val".
-        iterations: of fine-tuning: another length; the schedule is stretched with it.
-        batch_size: of fine-tuning: another number of images per optimiser step.
-        lr: of fine-tuning: another peak learning rate.
-        crop: of fine-tuning: another side of the crops.
-        freeze_to: of fine-tuning: keep the trunk up to this stage as it starts.
         stage: of frozen features: which stage is read; the last convolutional one unless given.
         shots: of few labels: this number of images of every class alone.
     """
@@ -134,20 +115,8 @@ class Voc07ClsConfig(PresetConfig):
     table = PRESETS
 
     preset: PresetName = "puppets_cls"
-    backbone: BackboneSpec | None = None
-    evaluate_on: Literal["val", "test"] | None = None
-    iterations: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    lr: Annotated[float, Field(gt=0)] | None = None
-    crop: Annotated[int, Field(ge=32)] | None = None
-    freeze_to: str | None = None
     stage: str | None = None
     shots: Annotated[int, Field(ge=1)] | None = None
-
-    @classmethod
-    def said_by(cls, preset: Preset) -> dict[str, Any]:
-        """Name the settings that a preset decides, with their values."""
-        return {"backbone": preset.backbone, "evaluate_on": "test"}
 
     @model_validator(mode="after")
     def _fits_the_preset(self) -> "Voc07ClsConfig":

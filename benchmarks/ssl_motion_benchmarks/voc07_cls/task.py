@@ -2,52 +2,25 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel
-
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.errors import UsageError
-from ssl_motion.plugins import did_you_mean
-from ssl_motion.protocols import DataReport, Metric, RunContext, TaskResult, TransferTask
-from ssl_motion.spec import BackboneSpec
+from ssl_motion.preset_task import PresetTask
+from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, TaskResult
 from ssl_motion_benchmarks.voc07 import devkit
 from ssl_motion_benchmarks.voc07.inspection import inspect_labels
-from ssl_motion_benchmarks.voc07.scores import PER_IMAGE, read_scores
-from ssl_motion_benchmarks.voc07_cls.presets import PRESETS, Voc07ClsConfig
+from ssl_motion_benchmarks.voc07.scores import read_scores
+from ssl_motion_benchmarks.voc07_cls.presets import Preset, Voc07ClsConfig
 
 
-class Voc07Cls(TransferTask):
+class Voc07Cls(PresetTask[Voc07ClsConfig, Preset]):
     """Multi-label classification: fine-tuned, or by linear SVMs on frozen features with all labels or few."""
 
     Config = Voc07ClsConfig
     recipe_version = 1
     metrics = (Metric("mAP", primary=True), Metric("mAP07"))
-    presets = {name: preset.summary for name, preset in PRESETS.items()}
-
-    def __init__(self, config: BaseModel) -> None:
-        assert isinstance(config, Voc07ClsConfig)
-        super().__init__(config)
-        self.settings = config
-        self.preset = PRESETS[config.preset]
-
-    @property
-    def uses_puppets(self) -> bool:
-        """Whether the preset runs on the built-in world."""
-        return self.preset.builtin
-
-    @property
-    def puppets_layouts(self) -> tuple[str, ...]:
-        """VOC 2007's devkit."""
-        return ("voc07",)
-
-    @property
-    def scale(self) -> Literal["full", "reduced", "builtin"]:
-        """A preset with changes is not the preset any more."""
-        return "reduced" if self.preset.scale == "full" and self.settings.is_changed else self.preset.scale
-
-    def backbone(self) -> dict[str, Any]:
-        """Describe the trunk that is fine-tuned or read."""
-        return self._trunk.model_dump()
+    puppets_layouts = ("voc07",)
 
     def protocol(self) -> dict[str, Any]:
         """State the facts that make results comparable."""
@@ -63,7 +36,7 @@ class Voc07Cls(TransferTask):
             return {**shared, **finetune.facts(finetune.make_recipe(self.settings, self._classes, train, test))}
         from ssl_motion_benchmarks.voc07_cls import frozen
 
-        trunk = {"spec": self._trunk.model_dump(exclude_none=True)}
+        trunk = {"spec": self.trunk.model_dump(exclude_none=True)}
         return {**shared, "backbone": trunk, **frozen.facts(self.preset, self._stage, self._shots)}
 
     def check_data(self, root: Path) -> DataReport:
@@ -97,7 +70,7 @@ class Voc07Cls(TransferTask):
             return frozen.run(
                 context,
                 self.preset,
-                self._trunk,
+                self.trunk,
                 self._stage,
                 self._splits,
                 self._classes,
@@ -118,39 +91,22 @@ class Voc07Cls(TransferTask):
         return TaskResult(metrics, details, PER_IMAGE, seconds)
 
     @property
-    def _trunk(self) -> BackboneSpec:
-        return self.settings.backbone or self.preset.backbone
-
-    @property
-    def _splits(self) -> tuple[str, str]:
-        """What is trained on and what is scored."""
-        return ("train", "val") if self.settings.evaluate_on == "val" else ("trainval", "test")
-
-    @property
     def _shots(self) -> tuple[int, ...]:
         return (self.settings.shots,) if self.settings.shots is not None else self.preset.shots
 
     @property
-    def _classes(self) -> tuple[str, ...]:
-        if not self.preset.builtin:
-            return devkit.CLASSES
-        from ssl_motion.puppets import CLASSES
+    def _splits(self) -> tuple[str, str]:
+        """What is trained on and what is scored."""
+        return devkit.SPLITS[self.tested]
 
-        return CLASSES[1:]
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return devkit.class_names(self.preset.builtin)
 
     @property
     def _stage(self) -> str:
         """The stage that SVMs read: as set, else the last that is no fully connected layer's."""
-        from torch import device
-
-        from ssl_motion.backbones import build_backbone
-
-        with device("meta"):
-            known = list(build_backbone(self._trunk).channels)
-        stage = self.settings.stage or [name for name in known if not name.startswith("fc")][-1]
-        if stage not in known:
-            raise UsageError(
-                f"stage: {self._trunk.arch} has no stage {stage!r}.{did_you_mean(stage, known)} "
-                f"Its stages: {', '.join(known)}"
-            )
+        outline = outline_backbone(self.trunk)
+        stage = self.settings.stage or [name for name in outline.channels if not name.startswith("fc")][-1]
+        outline.require_stage(stage, "stage")
         return stage

@@ -1,36 +1,26 @@
 """What can be run: the presets, and what may be changed in them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from ssl_motion.preset_config import PresetConfig
+from ssl_motion.presets import RecipeConfig
 from ssl_motion.spec import BackboneSpec
+from ssl_motion_benchmarks.voc07.presets import Voc07Preset
 
 PresetName = Literal["puppets_det", "puppets_det_full", "voc07_det_faster", "voc07_det_fast"]
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Voc07Preset):
     """A recipe with its trunk and data.
 
     Attributes:
-        summary: one line on what it is.
-        backbone: the trunk it trains.
-        scale: of its results, as in `ssl_motion.record.ResultRecord`.
         takes_proposals: whether boxes are proposed from outside.
     """
 
-    summary: str
-    backbone: BackboneSpec
-    scale: Literal["full", "reduced", "builtin"]
     takes_proposals: bool = False
-
-    @property
-    def builtin(self) -> bool:
-        """Whether it runs on the built-in world."""
-        return self.scale == "builtin"
 
 
 PRESETS: dict[PresetName, Preset] = {
@@ -56,18 +46,10 @@ PRESETS: dict[PresetName, Preset] = {
 }
 
 
-class Voc07DetConfig(PresetConfig):
-    """Settings of the task. Whatever differs from the preset is a fact of the protocol, and makes its scale "reduced".
+class Voc07DetConfig(RecipeConfig):
+    """Settings of the task, beside those that all recipes have.
 
     Attributes:
-        preset: recipe to run.
-        backbone: another trunk, for weights of another architecture.
-        evaluate_on: list that is scored: "test" after training on trainval, "val" after training on train alone. Make
-            choices (learning rates, ...) on "val".
-        iterations: another length of training; the schedule is stretched with it.
-        batch_size: another number of images per optimiser step.
-        lr: another peak learning rate.
-        freeze_to: keep the trunk up to this stage as it starts.
         proposals: files of proposed boxes (`proposals`) for both lists, where the preset takes them; their content is a
             fact of the protocol, not a change of it.
     """
@@ -75,18 +57,7 @@ class Voc07DetConfig(PresetConfig):
     table = PRESETS
 
     preset: PresetName = "puppets_det"
-    backbone: BackboneSpec | None = None
-    evaluate_on: Literal["val", "test"] | None = None
-    iterations: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    lr: Annotated[float, Field(gt=0)] | None = None
-    freeze_to: str | None = None
     proposals: list[str] = []
-
-    @classmethod
-    def said_by(cls, preset: Preset) -> dict[str, Any]:
-        """Name the settings that a preset decides, with their values."""
-        return {"backbone": preset.backbone, "evaluate_on": "test"}
 
     @field_validator("proposals", mode="before")
     @classmethod

@@ -1,8 +1,6 @@
 """Putting one of our trunks below a detector that reads regions from one map, as Fast R-CNN does."""
 
-from torch import device as torch_device
-
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.openmmlab.recipes import Recipe, nodes
 from ssl_motion.spec import BackboneSpec
 
@@ -15,8 +13,7 @@ def set_single_map(recipe: Recipe, spec: BackboneSpec) -> None:
 
     The recipe's policies on freezing and batch norms stay.
     """
-    with torch_device("meta"):
-        trunk = build_backbone(spec)
+    trunk = outline_backbone(spec)
     stage, stride = [(name, each) for name, each in trunk.strides.items() if each <= STRIDE][-1]
     model = recipe["model"]
     model["backbone"].update(spec=spec.model_dump(exclude_none=True), out_stages=[stage])

@@ -1,12 +1,11 @@
 """What can be run: the presets, and what may be changed in them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ssl_motion.preset_config import PresetConfig
+from ssl_motion.presets import CroppedRecipeConfig, TaskPreset
 from ssl_motion.spec import LATER, BackboneSpec
 
 PresetName = Literal[
@@ -22,121 +21,79 @@ PresetName = Literal[
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(TaskPreset):
     """A recipe with its trunk and data.
 
     Attributes:
-        summary: one line on what it is.
-        backbone: the trunk it trains.
-        test: list that is scored.
-        scale: of its results, as in `ssl_motion.record.ResultRecord`.
         augmented: whether it needs the SBD labels ("train_aug").
     """
 
-    summary: str
-    backbone: BackboneSpec
-    test: str
-    scale: Literal["full", "reduced", "builtin"]
     augmented: bool = False
-
-    @property
-    def builtin(self) -> bool:
-        """Whether it runs on the built-in world."""
-        return self.scale == "builtin"
 
 
 PRESETS: dict[PresetName, Preset] = {
     "puppets_fcn": Preset(
         "the built-in world, 400 labels of 96x96, 300 iterations; half a minute on one core",
         BackboneSpec(arch="alexnet_mini"),
-        "test",
         "builtin",
     ),
     "puppets_fcn_full": Preset(
         "the same images and labels, 3,000 iterations; minutes on one core",
         BackboneSpec(arch="alexnet_mini"),
-        "test",
         "builtin",
     ),
     "puppets_linear": Preset(
         "the same images and labels, trunk frozen: one 1x1 convolution on its last stage; seconds on one core",
         BackboneSpec(arch="alexnet_mini"),
-        "test",
         "builtin",
     ),
     "voc12_fcn_small": Preset(
         "VOC 2012 scaled down: the devkit's own lists, crop 160, 300 iterations; any trunk, minutes on a CPU",
         BackboneSpec(arch="resnet18", output_stride=8),
-        "val",
         "reduced",
     ),
     "voc12_fcn_r18_mmseg": Preset(
         "VOC 2012 + SBD, ResNet-18 FCN-d8: the schedule of voc12_fcn_r50_mmseg, mmsegmentation's heads for this trunk",
         BackboneSpec(arch="resnet18", output_stride=8),
-        "val",
         "full",
         augmented=True,
     ),
     "voc12_fcn_r50_mmseg": Preset(
         "VOC 2012 + SBD, ResNet-50 FCN-d8, 20k iterations: mmsegmentation's schedule, as in mmselfsup's benchmark",
         BackboneSpec(arch="resnet50", output_stride=8),
-        "val",
         "full",
         augmented=True,
     ),
     "voc12_fcn_r101_mmseg": Preset(
         "VOC 2012 + SBD, ResNet-101 FCN-d8, 20k iterations: mmsegmentation's schedule",
         BackboneSpec(arch="resnet101", output_stride=8),
-        "val",
         "full",
         augmented=True,
     ),
     "voc12_fcn32s_alexnet_zhan": Preset(
         "VOC 2012 + SBD, CMP's AlexNet as FCN-32s, 42k iterations of batch 64: best guess at CMP's Table 1",
         BackboneSpec(arch="alexnet_32x"),
-        "val",
         "full",
         augmented=True,
     ),
 }
 
 
-class SegmentationConfig(PresetConfig):
-    """Settings of a segmentation task on VOC's layout.
-
-    Whatever differs from the preset is a fact of the protocol, and makes a full scale "reduced".
+class SegmentationConfig(CroppedRecipeConfig):
+    """Settings of a segmentation task on VOC's layout, beside those that all recipes have.
 
     Attributes:
-        table: the task's presets.
-        preset: recipe to run.
-        backbone: another trunk, for weights of another architecture.
-        iterations: another length of training; the schedule is stretched with it.
-        batch_size: another number of images per optimiser step.
-        lr: another peak learning rate.
-        crop: another side of the training crop.
         train_images: train on the first so many images of the list only.
-        evaluate_on: list that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
-        freeze_to: keep the trunk up to and including this stage as it starts.
         label_fraction: train on this share of the labels (`ssl_motion.data.label_lists`).
         shots: train on the first so many images of every class, likewise.
     """
 
-    table: ClassVar[Mapping[Any, Preset]]
-
-    preset: str
-    backbone: BackboneSpec | None = None
-    iterations: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    lr: Annotated[float, Field(gt=0)] | None = None
-    crop: Annotated[int, Field(ge=32)] | None = None
     train_images: Annotated[int, Field(ge=1)] | None = None
-    evaluate_on: Literal["val", "test"] | None = None
-    freeze_to: Annotated[str | None, LATER] = None
     label_fraction: Annotated[Annotated[float, Field(gt=0, le=1)] | None, LATER] = None
     shots: Annotated[Annotated[int, Field(ge=1)] | None, LATER] = None
 
     @classmethod
-    def said_by(cls, preset: Preset) -> dict[str, Any]:
+    def said_by(cls, preset: Any) -> dict[str, Any]:
         """Name the settings that a preset decides, with their values."""
         return {**super().said_by(preset), "label_fraction": 1}
 
@@ -146,11 +103,6 @@ class SegmentationConfig(PresetConfig):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} each choose the training images; give one of them")
         return self
-
-    @property
-    def chosen_preset(self) -> Preset:
-        """The preset itself."""
-        return self.table[self.preset]
 
 
 class VocFCNConfig(SegmentationConfig):

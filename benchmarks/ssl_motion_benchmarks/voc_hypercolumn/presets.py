@@ -13,25 +13,21 @@ PRESETS: dict[PresetName, Preset] = {
     "puppets_hypercolumn": Preset(
         "the built-in world, 400 labels of 96x96, 128 pixels of each, 300 iterations; a minute on one core",
         BackboneSpec(arch="alexnet_mini"),
-        "test",
         "builtin",
     ),
     "puppets_hypercolumn_full": Preset(
         "the same images and pixels, 3,000 iterations; minutes on one core",
         BackboneSpec(arch="alexnet_mini"),
-        "test",
         "builtin",
     ),
     "voc12_hypercolumn_small": Preset(
         "VOC 2012 scaled down: the devkit's own lists, crop 160, 300 iterations; any trunk, minutes on a CPU",
         BackboneSpec(arch="resnet18", output_stride=8),
-        "val",
         "reduced",
     ),
     "voc12_hypercolumn_alexnet": Preset(
         "VOC 2012 + SBD, CMP's AlexNet, hypercolumn of conv1-conv5, fc6, fc7, Larsson's schedule of 40k iterations",
         BackboneSpec(arch="alexnet_32x"),
-        "val",
         "full",
         augmented=True,
     ),

@@ -1,12 +1,10 @@
 """The task: data, metric and settings of voc_fcn with another head. See protocol.md beside this file."""
 
-from torch import device as torch_device
-
-from ssl_motion.backbones import build_backbone
+from ssl_motion.backbones import outline_backbone
 from ssl_motion.openmmlab import recipes
 from ssl_motion.spec import BackboneSpec
 from ssl_motion_benchmarks.voc_fcn import VocFCN
-from ssl_motion_benchmarks.voc_hypercolumn.presets import PRESETS, HypercolumnConfig
+from ssl_motion_benchmarks.voc_hypercolumn.presets import HypercolumnConfig
 
 
 class VocHypercolumn(VocFCN):
@@ -14,13 +12,11 @@ class VocHypercolumn(VocFCN):
 
     Config = HypercolumnConfig
     recipe_version = 1
-    presets = {name: preset.summary for name, preset in PRESETS.items()}
 
-    def _set_backbone(self, recipe: recipes.Recipe, spec: BackboneSpec) -> None:
+    def set_backbone(self, recipe: recipes.Recipe, spec: BackboneSpec) -> None:
         """Put another trunk in; all of its stages go into the hypercolumn."""
-        recipes.set_backbone(recipe, spec)
-        with torch_device("meta"):
-            trunk = build_backbone(spec)
+        super().set_backbone(recipe, spec)
+        trunk = outline_backbone(spec)
         recipe["model"]["backbone"]["out_stages"] = list(trunk.channels)
         recipe["model"]["decode_head"].update(
             in_index=list(range(len(trunk.channels))),

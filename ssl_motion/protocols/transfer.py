@@ -1,0 +1,157 @@
+"""The plug shape of transfer tasks, and what passes between them and the harness."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel
+
+from ssl_motion.errors import UsageError
+
+Scale = Literal["full", "reduced", "builtin"]
+"""How a protocol relates to the complete one (see `ssl_motion.record.ResultRecord`)."""
+
+PER_IMAGE = "per_image.npz"
+"""Usual name of `TaskResult.per_image`."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that a task reports.
+
+    Attributes:
+        name: key in `TaskResult.metrics`.
+        unit: "%" for figures in 0-100, else the unit's usual name.
+        higher_is_better: direction of improvement.
+        primary: whether the leaderboard ranks by it (exactly one of a task's metrics).
+    """
+
+    name: str
+    unit: str = "%"
+    higher_is_better: bool = True
+    primary: bool = False
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What `TransferTask.check_data` found.
+
+    Attributes:
+        found: one line per thing that is there.
+        missing: one line per thing that is not, with its path.
+        how_to_get: what to do about the missing things.
+        fingerprint: hash of the data that determines the result; empty when something is missing.
+    """
+
+    found: list[str]
+    missing: list[str] = field(default_factory=list)
+    how_to_get: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a finished transfer run measured.
+
+    Attributes:
+        metrics: metric name -> value, for at least the names in `TransferTask.metrics`.
+        details: further figures by group, such as {"IoU": {"person": 51.2, ...}}.
+        per_image: file with per-image statistics (.npz), relative to the run folder, or None.
+        wall_seconds: time that training and evaluation took, interruptions not counted.
+    """
+
+    metrics: dict[str, float]
+    details: dict[str, dict[str, float]] = field(default_factory=dict)
+    per_image: str | None = None
+    wall_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the harness hands to a running task.
+
+    Attributes:
+        run_dir: folder that belongs to this run alone; everything the task writes goes there.
+        weights: folder with `backbone.safetensors` and `weights.json`, or None for a random start.
+        data_root: folder that `check_data` accepted.
+        seed: seed of everything random in the run.
+        device: "cpu", "cuda" or "auto".
+        workers: loader processes.
+        recipe_overrides: dotted MMEngine config keys -> values (`--cfg-options`).
+        trackers: further places to log to, as in `ssl_motion.spec.RuntimeSpec`.
+    """
+
+    run_dir: Path
+    weights: Path | None
+    data_root: Path
+    seed: int
+    device: str = "auto"
+    workers: int = 0
+    recipe_overrides: Mapping[str, Any] = field(default_factory=dict)
+    trackers: tuple[str, ...] = ()
+
+
+class TransferTask(ABC):
+    """A downstream task that judges a pretrained backbone.
+
+    Built as `Task(config)`.
+
+    Attributes:
+        Config: pydantic model of the task's settings (`extra="forbid"`); has a `preset` field.
+        recipe_version: raised whenever a change of code or recipe moves the numbers.
+        metrics: what `run` reports.
+        presets: preset name -> one line on what it is.
+    """
+
+    Config: ClassVar[type[BaseModel]]
+    recipe_version: ClassVar[int]
+    metrics: ClassVar[tuple[Metric, ...]]
+    presets: ClassVar[Mapping[str, str]]
+
+    def __init__(self, config: BaseModel) -> None:
+        self.config = config
+
+    @property
+    def uses_puppets(self) -> bool:
+        """Whether the task, as configured, runs on the built-in world; then `check_data` gets its folder."""
+        return False
+
+    @property
+    def puppets_layouts(self) -> tuple[str, ...]:
+        """Layouts of the built-in world that the task reads (`ssl_motion.puppets.layouts`), where it runs on it."""
+        return ("voc",)
+
+    @property
+    def scale(self) -> Scale:
+        """How the protocol, as configured, relates to the complete one (see `ssl_motion.record.ResultRecord`)."""
+        return "full"
+
+    @abstractmethod
+    def backbone(self) -> dict[str, Any]:
+        """Describe the backbone that the recipe trains: a `ssl_motion.spec.BackboneSpec` as a dict."""
+
+    @abstractmethod
+    def protocol(self) -> dict[str, Any]:
+        """Describe everything that makes results comparable (facts of the fingerprint; see `ssl_motion.record`)."""
+
+    @abstractmethod
+    def check_data(self, root: Path) -> DataReport:
+        """Say what of the task's data is under `root`, what is missing, and how to get it."""
+
+    @abstractmethod
+    def run(self, context: RunContext) -> TaskResult:
+        """Train and evaluate; continues from the run folder's last checkpoint where there is one."""
+
+    def ensemble(self, members: Sequence[Path], context: RunContext) -> TaskResult:
+        """Evaluate the average of what finished runs of this task predict; refused unless overridden.
+
+        Args:
+            members: folders of the runs, each with its last checkpoint. The task is configured as they were.
+            context: of the evaluation; `weights` is None.
+
+        Raises:
+            UsageError: The task's predictions cannot be averaged, or a member's files are not there.
+        """
+        raise UsageError(f"{type(self).__name__} predicts nothing that could be averaged: there are no ensembles of it")

@@ -22,7 +22,7 @@ from ssl_motion.weights import save_weights
 from ssl_motion_benchmarks.dense_linear import DenseLinear
 from ssl_motion_benchmarks.dense_linear.pixels import LabelledPixels, mirrored, read_label
 from ssl_motion_benchmarks.dense_linear.presets import PRESETS
-from ssl_motion_benchmarks.dense_linear.sources import LIP_SWAPS, find
+from ssl_motion_benchmarks.dense_linear.sources import LIP_SWAPS, find, read_classes
 
 TRUNK = {"arch": "alexnet_mini", "width": 12}
 COLOURS = np.array([(120, 120, 120), (220, 30, 30), (30, 220, 30), (30, 30, 220)], np.uint8)

@@ -6,26 +6,18 @@
 # Ours, not CMP's: the CMP paper says nothing of its schedule on "LIP, multiple persons", which probably is CIHP.
 # What is known and what is not: benchmarks/ssl_motion_benchmarks/lip/protocol.md.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-_base_ = ["voc12_fcn_r50_mmseg.py"]
+_base_ = ["_base_/datasets/cihp.py", "_base_/models/fcn_r50_d8.py"]
 
-data_root = "CIHP"
 crop_size = (473, 473)
 scale = (2048, 473)
-# A mirrored left arm is a right arm.
-sided = [(14, 15), (16, 17), (18, 19)]
-# LIP's, but for 10: torso skin takes the place of jumpsuits.
-classes = [
-    "Background", "Hat", "Hair", "Glove", "Sunglasses", "UpperClothes", "Dress", "Coat", "Socks", "Pants",
-    "Torso-skin", "Scarf", "Skirt", "Face", "Left-arm", "Right-arm", "Left-leg", "Right-leg", "Left-shoe",
-    "Right-shoe",
-]  # fmt: skip
+iterations = 20000
 
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
     dict(type="RandomResize", scale=scale, ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type="RandomCrop", crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=_base_.sided),
     dict(type="PhotoMetricDistortion"),
     dict(type="Pad", size=crop_size),
     dict(type="PackSegInputs"),
@@ -38,36 +30,15 @@ test_pipeline = [
     dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
 ]
 train_dataloader = dict(
-    dataset=dict(
-        dataset=dict(
-            _delete_=True,
-            type="BaseSegDataset",
-            metainfo=dict(classes=classes),
-            data_root=data_root,
-            data_prefix=dict(img_path="images", seg_map_path="labels"),
-            ann_file="list/train_id.txt",
-            img_suffix=".jpg",
-            seg_map_suffix=".png",
-            pipeline=train_pipeline,
-        ),
-    ),
+    batch_size=16, num_workers=4, persistent_workers=True, dataset=dict(dataset=dict(pipeline=train_pipeline))
 )
-test_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type="BaseSegDataset",
-        metainfo=dict(classes=classes),
-        data_root=data_root,
-        data_prefix=dict(img_path="images", seg_map_path="labels"),
-        ann_file="list/val_id.txt",
-        img_suffix=".jpg",
-        seg_map_suffix=".png",
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
+test_dataloader = dict(batch_size=1, num_workers=4, persistent_workers=True, dataset=dict(pipeline=test_pipeline))
+
 model = dict(
-    data_preprocessor=dict(size=crop_size),
-    decode_head=dict(num_classes=20),
-    auxiliary_head=dict(num_classes=20),
+    data_preprocessor=dict(size=crop_size), decode_head=dict(num_classes=20), auxiliary_head=dict(num_classes=20)
 )
+
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=0.0005))
+param_scheduler = [dict(type="PolyLR", eta_min=1e-4, power=0.9, begin=0, end=iterations, by_epoch=False)]
+train_cfg = dict(max_iters=iterations)
+checkpoint_every = 1000

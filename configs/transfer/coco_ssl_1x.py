@@ -6,10 +6,8 @@
 # 38.7 / 34.9, rotation 37.9 / 34.2, relative location 37.5 / 33.7.
 # Settings one by one, and what differs: benchmarks/ssl_motion_benchmarks/coco_mask_rcnn/protocol.md.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-default_scope = "mmdet"
-custom_imports = dict(imports=["ssl_motion.openmmlab.registered_mmdet"], allow_failed_imports=False)
+_base_ = ["_base_/datasets/coco.py", "_base_/models/two_stage_fpn.py"]
 
-data_root = "coco"
 # 12 epochs of 7,330: train2017 has 117,266 images with boxes.
 iterations = 87960
 
@@ -30,89 +28,34 @@ test_pipeline = [
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
 ]
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type="DrawSampler", seed=0),
-    dataset=dict(
-        type="SeededDataset",
-        seed=0,
-        dataset=dict(
-            type="CocoDataset",
-            data_root=data_root,
-            ann_file="annotations/instances_train2017.json",
-            data_prefix=dict(img="train2017"),
-            filter_cfg=dict(filter_empty_gt=True, min_size=32),
-            pipeline=train_pipeline,
-        ),
-    ),
+    batch_size=16, num_workers=4, persistent_workers=True, dataset=dict(dataset=dict(pipeline=train_pipeline))
 )
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type="CocoDataset",
-        data_root=data_root,
-        ann_file="annotations/instances_val2017.json",
-        data_prefix=dict(img="val2017"),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
-test_evaluator = dict(type="InstanceAPMetric", ann_file="annotations/instances_val2017.json", path="per_image.npz")
-test_cfg = dict(type="TestLoop")
+test_dataloader = dict(batch_size=1, num_workers=4, persistent_workers=True, dataset=dict(pipeline=test_pipeline))
 
 # Batch norms share their statistics over all processes: those of the whole batch of 16, as 8 x 2 with SyncBN.
 norm_cfg = dict(type="BN", requires_grad=True)
 sync_bn = "torch"
 model = dict(
     type="MaskRCNN",
-    data_preprocessor=dict(
-        type="DetDataPreprocessor",
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_mask=True,
-        pad_size_divisor=32,
-    ),
-    backbone=dict(
-        type="SSLMotionBackbone",
-        spec=dict(arch="resnet50"),
-        out_stages=["layer1", "layer2", "layer3", "layer4"],
-        weights=None,
-    ),
-    neck=dict(type="FPN", in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5, norm_cfg=norm_cfg),
+    data_preprocessor=dict(pad_mask=True),
+    backbone=dict(spec=dict(arch="resnet50")),
+    neck=dict(in_channels=[256, 512, 1024, 2048], out_channels=256, norm_cfg=norm_cfg),
     rpn_head=dict(
-        type="RPNHead",
         in_channels=256,
         feat_channels=256,
-        anchor_generator=dict(type="AnchorGenerator", scales=[8], ratios=[0.5, 1.0, 2.0], strides=[4, 8, 16, 32, 64]),
-        bbox_coder=dict(type="DeltaXYWHBBoxCoder", target_means=[0.0, 0.0, 0.0, 0.0], target_stds=[1.0, 1.0, 1.0, 1.0]),
-        loss_cls=dict(type="CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
+        anchor_generator=dict(type="AnchorGenerator", scales=[8]),
+        bbox_coder=dict(type="DeltaXYWHBBoxCoder"),
         loss_bbox=dict(type="L1Loss", loss_weight=1.0),
     ),
     roi_head=dict(
-        type="StandardRoIHead",
-        bbox_roi_extractor=dict(
-            type="SingleRoIExtractor",
-            roi_layer=dict(type="RoIAlign", output_size=7, sampling_ratio=0),
-            out_channels=256,
-            featmap_strides=[4, 8, 16, 32],
-        ),
+        bbox_roi_extractor=dict(roi_layer=dict(sampling_ratio=0), out_channels=256),
         bbox_head=dict(
             type="Shared4Conv1FCBBoxHead",
             in_channels=256,
             fc_out_channels=1024,
-            roi_feat_size=7,
             num_classes=80,
             norm_cfg=norm_cfg,
-            bbox_coder=dict(
-                type="DeltaXYWHBBoxCoder", target_means=[0.0, 0.0, 0.0, 0.0], target_stds=[0.1, 0.1, 0.2, 0.2]
-            ),
-            reg_class_agnostic=False,
-            loss_cls=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0),
+            bbox_coder=dict(type="DeltaXYWHBBoxCoder"),
             loss_bbox=dict(type="L1Loss", loss_weight=1.0),
         ),
         mask_roi_extractor=dict(
@@ -132,40 +75,11 @@ model = dict(
         ),
     ),
     train_cfg=dict(
-        rpn=dict(
-            assigner=dict(
-                type="MaxIoUAssigner",
-                pos_iou_thr=0.7,
-                neg_iou_thr=0.3,
-                min_pos_iou=0.3,
-                match_low_quality=True,
-                ignore_iof_thr=-1,
-            ),
-            sampler=dict(type="RandomSampler", num=256, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=False),
-            allowed_border=-1,
-            pos_weight=-1,
-            debug=False,
-        ),
-        rpn_proposal=dict(nms_pre=2000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0),
-        rcnn=dict(
-            assigner=dict(
-                type="MaxIoUAssigner",
-                pos_iou_thr=0.5,
-                neg_iou_thr=0.5,
-                min_pos_iou=0.5,
-                match_low_quality=True,
-                ignore_iof_thr=-1,
-            ),
-            sampler=dict(type="RandomSampler", num=512, pos_fraction=0.25, neg_pos_ub=-1, add_gt_as_proposals=True),
-            mask_size=28,
-            pos_weight=-1,
-            debug=False,
-        ),
+        rpn=dict(sampler=dict(num=256), allowed_border=-1),
+        rpn_proposal=dict(nms_pre=2000, max_per_img=1000),
+        rcnn=dict(assigner=dict(match_low_quality=True), sampler=dict(num=512), mask_size=28),
     ),
-    test_cfg=dict(
-        rpn=dict(nms_pre=1000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0),
-        rcnn=dict(score_thr=0.05, nms=dict(type="nms", iou_threshold=0.5), max_per_img=100, mask_thr_binary=0.5),
-    ),
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=1000), rcnn=dict(mask_thr_binary=0.5)),
 )
 
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.02, momentum=0.9, weight_decay=0.0001))
@@ -174,5 +88,5 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.001, begin=0, end=500, by_epoch=False),
     dict(type="MultiStepLR", milestones=[58640, 80630], gamma=0.1, by_epoch=False),
 ]
-train_cfg = dict(type="ResumableTrainLoop", max_iters=iterations, val_interval=10**9)
+train_cfg = dict(max_iters=iterations)
 checkpoint_every = 1000

@@ -7,20 +7,18 @@
 # Ours, not CMP's: the CMP paper says nothing of its schedule on LIP.
 # What is known and what is not: benchmarks/ssl_motion_benchmarks/lip/protocol.md.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-_base_ = ["voc12_fcn_r50_mmseg.py"]
+_base_ = ["_base_/datasets/lip.py", "_base_/models/fcn_r50_d8.py"]
 
-data_root = "LIP"
 crop_size = (473, 473)
 scale = (520, 520)
-# A mirrored left arm is a right arm.
-sided = [(14, 15), (16, 17), (18, 19)]
+iterations = 20000
 
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
     dict(type="RandomResize", scale=scale, ratio_range=(0.75, 1.25), keep_ratio=False),
     dict(type="RandomCrop", crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=_base_.sided),
     dict(type="RandomRotate", prob=0.6, degree=30),
     dict(type="PhotoMetricDistortion"),
     dict(type="Pad", size=crop_size),
@@ -34,30 +32,15 @@ test_pipeline = [
     dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
 ]
 train_dataloader = dict(
-    dataset=dict(
-        dataset=dict(
-            _delete_=True,
-            type="LIPDataset",
-            data_root=data_root,
-            data_prefix=dict(img_path="train_images", seg_map_path="train_segmentations"),
-            ann_file="train_id.txt",
-            pipeline=train_pipeline,
-        ),
-    ),
+    batch_size=16, num_workers=4, persistent_workers=True, dataset=dict(dataset=dict(pipeline=train_pipeline))
 )
-test_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type="LIPDataset",
-        data_root=data_root,
-        data_prefix=dict(img_path="val_images", seg_map_path="val_segmentations"),
-        ann_file="val_id.txt",
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
+test_dataloader = dict(batch_size=1, num_workers=4, persistent_workers=True, dataset=dict(pipeline=test_pipeline))
+
 model = dict(
-    data_preprocessor=dict(size=crop_size),
-    decode_head=dict(num_classes=20),
-    auxiliary_head=dict(num_classes=20),
+    data_preprocessor=dict(size=crop_size), decode_head=dict(num_classes=20), auxiliary_head=dict(num_classes=20)
 )
+
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=0.0005))
+param_scheduler = [dict(type="PolyLR", eta_min=1e-4, power=0.9, begin=0, end=iterations, by_epoch=False)]
+train_cfg = dict(max_iters=iterations)
+checkpoint_every = 1000

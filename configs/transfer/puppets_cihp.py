@@ -3,18 +3,20 @@
 # Cost: 2.3 times the pixels of puppets_fcn. Not a protocol of any paper. It ranks methods inside one world only.
 # Scenes are enlarged, since parts are a few pixels wide and the trunk's stride is 8; predictions are scored at 96x96.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-_base_ = ["puppets_lip.py"]
+_base_ = ["_base_/datasets/lip.py", "_base_/models/fcn_puppets.py"]
 
+# The built-in persons wear LIP's clothes in both layouts, so the classes are LIP's; LIPDataset brings them.
+classes = []
 data_root = "CIHP"
 prefix = dict(img_path="images", seg_map_path="labels")
 size = (144, 144)
-sided = [(14, 15), (16, 17), (18, 19)]
+iterations = 300
 
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
     dict(type="Resize", scale=size, keep_ratio=False),
-    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=_base_.sided),
     dict(type="RandomShift", pixels=12),
     dict(type="PackSegInputs"),
 ]
@@ -24,18 +26,21 @@ test_pipeline = [
     dict(type="LoadAnnotations"),
     dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
 ]
-# The built-in persons wear LIP's clothes in both layouts, so the classes are LIP's.
 train_dataloader = dict(
+    batch_size=16,
+    num_workers=0,
     dataset=dict(
         dataset=dict(
             data_root=data_root,
             data_prefix=prefix,
             ann_file="list/train_id.txt",
             pipeline=train_pipeline,
-        ),
+        )
     ),
 )
 test_dataloader = dict(
+    batch_size=20,
+    num_workers=0,
     dataset=dict(
         data_root=data_root,
         data_prefix=prefix,
@@ -43,3 +48,10 @@ test_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
+
+model = dict(decode_head=dict(num_classes=20))
+
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=3e-3, weight_decay=1e-2))
+param_scheduler = [dict(type="OneCycleLR", eta_max=3e-3, total_steps=iterations, by_epoch=False)]
+train_cfg = dict(max_iters=iterations)
+checkpoint_every = 150

@@ -4,7 +4,9 @@
 # Native MMEngine: every key can be changed by `ssl-bench transfer --cfg-options KEY=VALUE`; the task fills in the data
 # folder, the classes, the trunk and its weights.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-_base_ = ["puppets_fcn.py"]
+_base_ = ["_base_/datasets/voc12_puppets.py", "_base_/models/fcn_puppets.py"]
+
+iterations = 300
 
 train_pipeline = [
     dict(type="LoadImageFromFile"),
@@ -14,7 +16,13 @@ train_pipeline = [
     dict(type="SparseLabels", pixels=128),
     dict(type="PackSegInputs"),
 ]
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
+]
+train_dataloader = dict(batch_size=16, num_workers=0, dataset=dict(dataset=dict(pipeline=train_pipeline)))
+test_dataloader = dict(batch_size=20, num_workers=0, dataset=dict(pipeline=test_pipeline))
 
 model = dict(
     backbone=dict(out_stages=["conv1", "conv2", "conv3", "conv4", "conv5"]),
@@ -31,3 +39,8 @@ model = dict(
         loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0, avg_non_ignore=True),
     ),
 )
+
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=3e-3, weight_decay=1e-2))
+param_scheduler = [dict(type="OneCycleLR", eta_max=3e-3, total_steps=iterations, by_epoch=False)]
+train_cfg = dict(max_iters=iterations)
+checkpoint_every = 150

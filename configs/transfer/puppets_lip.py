@@ -5,20 +5,17 @@
 # Native MMEngine: every key can be changed by `ssl-bench transfer --cfg-options KEY=VALUE`; the task fills in the data
 # folder, the trunk and its weights.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-_base_ = ["puppets_fcn.py"]
+_base_ = ["_base_/datasets/lip.py", "_base_/models/fcn_puppets.py"]
 
-data_root = "LIP"
-prefix = dict(img_path="train_images", seg_map_path="train_segmentations")
 classes = []  # LIPDataset brings its own
 size = (128, 128)
-# A mirrored left arm is a right arm.
-sided = [(14, 15), (16, 17), (18, 19)]
+iterations = 300
 
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
     dict(type="Resize", scale=size, keep_ratio=False),
-    dict(type="RandomFlip", prob=0.5, swap_seg_labels=sided),
+    dict(type="RandomFlip", prob=0.5, swap_seg_labels=_base_.sided),
     dict(type="RandomShift", pixels=8),
     dict(type="PackSegInputs"),
 ]
@@ -29,27 +26,20 @@ test_pipeline = [
     dict(type="LoadAnnotations"),
     dict(type="PackSegInputs", meta_keys=("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape")),
 ]
-train_dataloader = dict(
-    dataset=dict(
-        dataset=dict(
-            _delete_=True,
-            type="LIPDataset",
-            data_root=data_root,
-            data_prefix=prefix,
-            ann_file="train_id.txt",
-            pipeline=train_pipeline,
-        ),
-    ),
-)
+train_dataloader = dict(batch_size=16, num_workers=0, dataset=dict(dataset=dict(pipeline=train_pipeline)))
 test_dataloader = dict(
+    batch_size=20,
+    num_workers=0,
     dataset=dict(
-        _delete_=True,
-        type="LIPDataset",
-        data_root=data_root,
         data_prefix=dict(img_path="test_images", seg_map_path="test_segmentations"),
         ann_file="test_id.txt",
         pipeline=test_pipeline,
-        test_mode=True,
     ),
 )
+
 model = dict(decode_head=dict(num_classes=20))
+
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=3e-3, weight_decay=1e-2))
+param_scheduler = [dict(type="OneCycleLR", eta_max=3e-3, total_steps=iterations, by_epoch=False)]
+train_cfg = dict(max_iters=iterations)
+checkpoint_every = 150

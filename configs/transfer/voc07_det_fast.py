@@ -3,8 +3,9 @@
 # Cost: 150,000 iterations of 2 images: days on one GPU; impractical on a CPU.
 # Needs --set proposals=FILE. What is known and what is not: benchmarks/ssl_motion_benchmarks/voc07_det/protocol.md.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-_base_ = ["voc07_det_faster.py"]
+_base_ = ["_base_/datasets/voc07_boxes.py"]
 
+classes = ["aeroplane"]  # the task fills in all
 iterations = 150000
 
 # Fast R-CNN's five scales of the shorter side in training; its one scale in testing.
@@ -31,12 +32,14 @@ test_pipeline = [
     dict(type="ProposalBroadcaster", transforms=[dict(type="Resize", scale=(1000, 600), keep_ratio=True)]),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
 ]
-train_dataloader = dict(batch_size=2, dataset=dict(dataset=dict(pipeline=train_pipeline)))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(
+    batch_size=2, num_workers=4, persistent_workers=True, dataset=dict(dataset=dict(pipeline=train_pipeline))
+)
+test_dataloader = dict(batch_size=1, num_workers=4, persistent_workers=True, dataset=dict(pipeline=test_pipeline))
 
+sync_bn = "torch"
 # Regions come from conv5 at stride 16; two layers of 4,096 follow, which start at random.
 model = dict(
-    _delete_=True,
     type="FastRCNN",
     data_preprocessor=dict(
         type="DetDataPreprocessor",
@@ -88,7 +91,8 @@ model = dict(
 
 # Biases learn twice as fast.
 optim_wrapper = dict(
-    optimizer=dict(lr=2e-3, weight_decay=5e-4),
+    type="OptimWrapper",
+    optimizer=dict(type="SGD", lr=2e-3, momentum=0.9, weight_decay=5e-4),
     paramwise_cfg=dict(bias_lr_mult=2.0),
 )
 param_scheduler = [dict(type="StepLR", step_size=50000, gamma=0.1, by_epoch=False)]

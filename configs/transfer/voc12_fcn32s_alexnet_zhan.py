@@ -6,10 +6,8 @@
 # The CMP paper, AlexNet: random 19.8, ImageNet 48.0, CMP 44.5 (3.22M pairs).
 # What is known and what is not: benchmarks/ssl_motion_benchmarks/voc_fcn/protocol.md.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
-default_scope = "mmseg"
-custom_imports = dict(imports=["ssl_motion.openmmlab.registered"], allow_failed_imports=False)
+_base_ = ["_base_/datasets/voc12_aug.py"]
 
-data_root = "VOCdevkit/VOC2012"
 crop_size = (512, 512)
 iterations = 42000
 
@@ -30,47 +28,13 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type="DrawSampler", seed=0),
     dataset=dict(
-        type="SeededDataset",
-        seed=0,
         dataset=dict(
-            type="ConcatDataset",
-            datasets=[
-                dict(
-                    type="PascalVOCDataset",
-                    data_root=data_root,
-                    data_prefix=dict(img_path="JPEGImages", seg_map_path="SegmentationClass"),
-                    ann_file="ImageSets/Segmentation/train.txt",
-                    pipeline=train_pipeline,
-                ),
-                dict(
-                    type="PascalVOCDataset",
-                    data_root=data_root,
-                    data_prefix=dict(img_path="JPEGImages", seg_map_path="SegmentationClassAug"),
-                    ann_file="ImageSets/Segmentation/aug.txt",
-                    pipeline=train_pipeline,
-                ),
-            ],
-        ),
+            datasets=[dict(part, pipeline=train_pipeline) for part in _base_.train_dataloader.dataset.dataset.datasets]
+        )
     ),
 )
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(
-        type="PascalVOCDataset",
-        data_root=data_root,
-        data_prefix=dict(img_path="JPEGImages", seg_map_path="SegmentationClass"),
-        ann_file="ImageSets/Segmentation/val.txt",
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
-test_evaluator = dict(type="PerImageConfusionMetric", path="per_image.npz")
-test_cfg = dict(type="TestLoop")
+test_dataloader = dict(batch_size=1, num_workers=4, persistent_workers=True, dataset=dict(pipeline=test_pipeline))
 
 # With several GPUs a pass of 16 is divided: its batch statistics stay those of the 16.
 sync_bn = "torch"
@@ -113,5 +77,5 @@ optim_wrapper = dict(
     accumulative_counts=4,
 )
 param_scheduler = [dict(type="MultiStepLR", milestones=[24000, 36000, 40000], gamma=0.1, by_epoch=False)]
-train_cfg = dict(type="ResumableTrainLoop", max_iters=iterations, val_interval=10**9, passes=4)
+train_cfg = dict(max_iters=iterations, passes=4)
 checkpoint_every = 1000

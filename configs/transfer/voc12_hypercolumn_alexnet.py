@@ -25,23 +25,8 @@ train_dataloader = dict(
     batch_size=10,
     dataset=dict(
         dataset=dict(
-            datasets=[
-                dict(
-                    type="PascalVOCDataset",
-                    data_root="VOCdevkit/VOC2012",
-                    data_prefix=dict(img_path="JPEGImages", seg_map_path="SegmentationClass"),
-                    ann_file="ImageSets/Segmentation/train.txt",
-                    pipeline=train_pipeline,
-                ),
-                dict(
-                    type="PascalVOCDataset",
-                    data_root="VOCdevkit/VOC2012",
-                    data_prefix=dict(img_path="JPEGImages", seg_map_path="SegmentationClassAug"),
-                    ann_file="ImageSets/Segmentation/aug.txt",
-                    pipeline=train_pipeline,
-                ),
-            ],
-        ),
+            datasets=[dict(part, pipeline=train_pipeline) for part in _base_.train_dataloader.dataset.dataset.datasets]
+        )
     ),
 )
 

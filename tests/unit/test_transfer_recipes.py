@@ -11,6 +11,7 @@ from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
 from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.libraries import check_versions, use_mmseg
+from ssl_motion.paths import config_root
 from ssl_motion.seeding import seed_everything
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.weights import save_weights
@@ -258,3 +259,15 @@ def test_wrong_versions_name_the_cure(monkeypatch: pytest.MonkeyPatch, installed
     monkeypatch.setattr("ssl_motion.doctor._installed", installed.get)
     with pytest.raises(UsageError, match=message):
         check_versions("mmsegmentation")
+
+
+def test_a_recipe_is_at_most_two_levels_deep() -> None:
+    """What a recipe says is to be found without opening one file after another."""
+
+    def depth(path: Path) -> int:
+        bases = Config._get_base_files(str(path))
+        return max((1 + depth(path.parent / base) for base in bases), default=0)
+
+    folder = config_root() / "transfer"
+    recipes_and_bases = [*folder.glob("*.py"), *folder.glob("_base_/*/*.py")]
+    assert max(map(depth, recipes_and_bases)) <= 2

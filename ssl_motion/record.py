@@ -91,6 +91,8 @@ class Pretraining(Frozen):
         run: identity of the pretraining run, None where there is none.
         recipe_version: of the method that was pretrained with; 1 as well where no method of ours was.
         data_fingerprint: of the data, None where unknown; two data sets may have one name.
+        figures: what was measured of that run on its validation pairs ("val/loss", "val/gap", ...) and on its inputs
+            ("guidance_points", the mean number of guidance vectors an image).
         spec: resolved spec of that run; reports average over runs whose specs differ in nothing but the seed, and
             tell apart by it what the other fields do not.
     """
@@ -107,6 +109,7 @@ class Pretraining(Frozen):
     run: str | None = None
     recipe_version: int = 1
     data_fingerprint: str | None = None
+    figures: dict[str, float] = {}
     spec: dict[str, Any] = {}
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from ssl_motion.curves import CurveSpec
 from ssl_motion.errors import UsageError
 from ssl_motion.paths import find_config
 from ssl_motion.spec import PretrainSpec, PuppetsSpec, Strict, TransferSpec, WorldName
@@ -93,6 +94,7 @@ class SuiteSpec(Strict):
         pretrain: label -> pretraining.
         transfer: transfers.
         channels_last: pretrain with images and weights in that memory format: much faster on a CPU with small networks.
+        curves: name -> curve over the suite's results.
         remarks: what a reader of the results should know, printed with them.
         next_steps: what to try after the suite, printed at its end.
     """
@@ -105,6 +107,7 @@ class SuiteSpec(Strict):
     pretrain: dict[str, PretrainEntry] = {}
     transfer: list[TransferEntry] = []
     channels_last: bool = False
+    curves: dict[str, CurveSpec] = {}
     remarks: list[str] = []
     next_steps: list[str] = []
 

@@ -19,7 +19,16 @@ COLUMNS = [
     *("pretraining_seconds", "transfer_seconds", "publication", "table", "row", "reimplemented_by"),
 ]
 _NOT_CHOSEN = {
-    *("run", "spec", "wall_seconds", "images_per_second", "peak_memory_mib", "device", "images_seen_by_weights")
+    *(
+        "run",
+        "spec",
+        "figures",
+        "wall_seconds",
+        "images_per_second",
+        "peak_memory_mib",
+        "device",
+        "images_seen_by_weights",
+    )
 }
 _SUMMARY_KEYS = ["task", "protocol_name", "fingerprint", "scale", "backbone", "method", "origin", "entry", "metric"]
 

@@ -1,0 +1,58 @@
+"""What a curve is made of: which results, what stands on its axes, and which of them one line connects.
+
+A suite declares its curves; reports draw them from records alone. Places in a record are dotted paths, such as
+"pretraining.spec.method_config.guidance.count", "pretraining.figures.guidance_points" or "spec.task_config.freeze_to".
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import JsonValue
+
+from ssl_motion.record import ResultRecord
+from ssl_motion.spec import Strict
+
+
+class CurveSpec(Strict):
+    """A curve over results.
+
+    Attributes:
+        title: one line for people.
+        x: place in the record of what varies.
+        x_label: what it is, with its unit.
+        x_scale: "category" keeps the order in which a suite lists the values.
+        y: name of the metric; None for each protocol's primary one.
+        lines: places in the record; results that agree in all of them (and in their protocol) share a line.
+        where: place in the record -> value, or list of values, of the results that belong to the curve.
+        references: names of methods whose results, under the same protocols, are drawn as level lines.
+        published: name of a published curve whose points are drawn beside it.
+    """
+
+    title: str
+    x: str
+    x_label: str
+    x_scale: Literal["linear", "log2", "category"] = "linear"
+    y: str | None = None
+    lines: list[str] = []
+    where: dict[str, JsonValue] = {}
+    references: list[str] = ["random"]
+    published: str | None = None
+
+
+def place(record: ResultRecord, path: str) -> Any:
+    """Look a dotted path up in a record; None where it does not lead anywhere."""
+    node: Any = record
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else getattr(node, part, None)
+        if node is None:
+            return None
+    return node
+
+
+def belongs(record: ResultRecord, curve: CurveSpec) -> bool:
+    """Whether a record is one of a curve's results (its references apart)."""
+    for path, wanted in curve.where.items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if place(record, path) not in values:
+            return False
+    return True

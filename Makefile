@@ -54,17 +54,18 @@ check: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# The stages below start processes of their own, compute long, or measure: one test at a time.
 test-slow: setup
-	@$(BIN)/python -m pytest -m "slow and not browser and not gpu and not slurm" $(PYTEST)
+	@$(BIN)/python -m pytest -n 0 -m "slow and not browser and not gpu and not slurm" $(PYTEST)
 
 test-long: setup
-	@$(BIN)/python -m pytest -m long $(PYTEST)
+	@$(BIN)/python -m pytest -n 0 -m long $(PYTEST)
 
 test-browser: setup
-	@$(BIN)/python -m pytest -m browser tests/browser $(PYTEST)
+	@$(BIN)/python -m pytest -n 0 -m browser tests/browser $(PYTEST)
 
 perf: setup
-	@$(BIN)/python -m pytest -m perf tests/perf -s $(PYTEST)
+	@$(BIN)/python -m pytest -n 0 --benchmark-enable -m perf tests/perf -s $(PYTEST)
 
 clean:
 	rm -rf $(VENV)

@@ -1,6 +1,7 @@
 # Human parsing in the built-in world, scenes of one to three persons: 20 parts, 300 iterations of batch 16 at 144x144.
 #
-# Cost: 2.3 times the pixels of puppets_fcn. Not a protocol of any paper. It ranks methods inside one world only.
+# Cost: 88 s of processor time on one core. A random start came to mIoU 12.0 (seed 0).
+# Not a protocol of any paper. It ranks methods inside one world only.
 # Scenes are enlarged, since parts are a few pixels wide and the trunk's stride is 8; predictions are scored at 96x96.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
 _base_ = ["_base_/datasets/lip.py", "_base_/models/fcn_puppets.py"]

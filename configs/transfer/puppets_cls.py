@@ -1,6 +1,7 @@
 # Multi-label classification of the built-in world by fine-tuning: 400 iterations of batch 16 on crops of 80 x 80.
 #
-# Cost: under a minute on one CPU core. Not a protocol of any paper. It ranks methods inside one world only.
+# Cost: 40 s of processor time on one core. A random start came to mAP 31.3 (seed 0).
+# Not a protocol of any paper. It ranks methods inside one world only.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
 _base_ = ["voc07_cls_ft.py"]
 

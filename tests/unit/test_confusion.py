@@ -105,3 +105,16 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name in ("other.npz", "text.npz", "none.npz"):
         with pytest.raises(DataError, match=name):
             read_per_image(tmp_path / name)
+
+
+def test_all_of_voc_val_fits_into_five_megabytes(tmp_path: Path) -> None:
+    """Even where nearly every pair of classes occurs in every image."""
+    rng, images = np.random.default_rng(0), {}
+    for number in range(1449):
+        counts = rng.multinomial(375 * 500, rng.dirichlet(np.full(21 * 21, 0.3)))
+        cells = np.flatnonzero(counts)
+        images[f"2007_{number:06d}"] = (cells.astype(np.int32), counts[cells].astype(np.int64))
+    kept = PerImageConfusion.collect(images, [str(kind) for kind in range(21)])
+    assert len(kept.cells) > 1449 * 21 * 21 / 2
+    kept.save(tmp_path / "per_image.npz")
+    assert (tmp_path / "per_image.npz").stat().st_size < 5e6

@@ -17,8 +17,16 @@ from ssl_motion.openmmlab.libraries import use_mmdet, use_mmseg
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.weights import CARD, TENSORS, WeightsCard, save_weights
 
-SPEC = BackboneSpec(arch="resnet18", width=64)
-MMSEG_RESNET = {"type": "SSLMotionResNet", "depth": 18, "num_stages": 4, "out_indices": (0, 1, 2, 3)}
+WIDTH = 16
+SPEC = BackboneSpec(arch="resnet18", width=WIDTH)
+MMSEG_RESNET = {
+    "type": "SSLMotionResNet",
+    "depth": 18,
+    "num_stages": 4,
+    "out_indices": (0, 1, 2, 3),
+    "stem_channels": WIDTH,
+    "base_channels": WIDTH,
+}
 STAGES = ["layer1", "layer2", "layer3", "layer4"]
 State = Mapping[str, Tensor]
 
@@ -94,8 +102,8 @@ def test_weights_of_the_very_trunk_come_in(door: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda _: trained(BackboneSpec(arch="resnet34")), "has no place in this backbone"),
-        (lambda _: trained(BackboneSpec(arch="resnet50")), r"shape|no value for"),
+        (lambda _: trained(BackboneSpec(arch="resnet34", width=WIDTH)), "has no place in this backbone"),
+        (lambda _: trained(BackboneSpec(arch="resnet50", width=WIDTH)), r"shape|no value for"),
         (
             lambda _: {f"backbone.{name}": value for name, value in trained().items()},
             r"no value for conv1\.weight \(0 of",

@@ -183,6 +183,11 @@ def with_included(suite: SuiteSpec) -> dict[str, SuiteSpec]:
     return found
 
 
+def all_remarks(suite: SuiteSpec) -> list[str]:
+    """Join the remarks of a suite and of those that it includes; equal ones stand once."""
+    return list(dict.fromkeys(remark for part in with_included(suite).values() for remark in part.remarks))
+
+
 def all_curves(suite: SuiteSpec) -> dict[str, CurveSpec]:
     """Join the curves of a suite and of those that it includes, by name.
 

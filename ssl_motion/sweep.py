@@ -23,6 +23,7 @@ from ssl_motion.suite_spec import (
     SuiteSpec,
     TransferEntry,
     all_curves,
+    all_remarks,
     load_suite,
     with_included,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SuiteSpec",
     "TransferEntry",
     "all_curves",
+    "all_remarks",
     "job_spec_file",
     "load_suite",
     "plan",

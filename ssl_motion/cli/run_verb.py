@@ -129,6 +129,7 @@ def _finish(
         RunError: Some jobs failed; each is named with the reason from its log.
     """
     from ssl_motion.errors import RunError
+    from ssl_motion.sweep import all_remarks
 
     failed = [status for status in statuses if status.state == "failed"]
     if as_json:
@@ -141,7 +142,7 @@ def _finish(
         click.echo(f"\nFinished in {seconds / 60:.1f} minutes ({len(statuses)} runs, {reused} reused).")
         for path in written:
             click.echo(f"  {path}")
-        for remark in suite.remarks:
+        for remark in all_remarks(suite):
             click.echo(f"Note: {remark}")
         if not failed:
             for step in suite.next_steps:

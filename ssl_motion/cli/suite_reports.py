@@ -21,6 +21,7 @@ def write_reports(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as
     Returns:
         The files; none where no transfer is finished.
     """
+    from ssl_motion.sweep import all_remarks
     from ssl_motion_reports.leaderboard import collect_records, print_leaderboard, write_leaderboard
 
     finished = [status for status in statuses if status.job.verb != "pretrain" and status.run]
@@ -29,7 +30,7 @@ def write_reports(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as
         return []
     if not as_json:
         print_leaderboard(records)
-    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=suite.remarks)
+    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=all_remarks(suite))
 
 
 def earlier_records(runs: Path) -> "tuple[list[ResultRecord], list[ResultRecord]]":

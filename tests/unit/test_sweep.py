@@ -14,7 +14,17 @@ from ssl_motion.executors import LocalExecutor
 from ssl_motion.spec import BackboneSpec, DataSpec, PretrainSpec, PuppetsSpec, TransferSpec
 from ssl_motion.store import Store
 from ssl_motion.suite_state import check_jobs, merged
-from ssl_motion.sweep import Job, PretrainEntry, SuiteSpec, TransferEntry, all_curves, job_spec_file, load_suite, plan
+from ssl_motion.sweep import (
+    Job,
+    PretrainEntry,
+    SuiteSpec,
+    TransferEntry,
+    all_curves,
+    all_remarks,
+    job_spec_file,
+    load_suite,
+    plan,
+)
 
 
 def test_quickstart_pairs_every_transfer_with_the_pretraining_of_its_seed():
@@ -399,6 +409,7 @@ def included(tmp_path: Path) -> Path:
     """Two suites that include each other; their pretrainings are one and the same, written differently."""
     puppets = {"size": 32}
     one = {
+        "remarks": ["of one"],
         "title": "one", "puppets": puppets, "include": [str(tmp_path / "two.yaml")], "transfer": [FCN],
         "pretrain": {"cmp": {"config": "cmp_puppets", "set": {"optimizer.lr": 0.1}}},
         "curves": {"rate": {"title": "a", "x": "b", "x_label": "c"}},
@@ -408,6 +419,7 @@ def included(tmp_path: Path) -> Path:
     two = {
         **one,
         "title": "two",
+        "remarks": ["of two", "of one"],
         "include": [str(tmp_path / "one.yaml")],
         # Pretraining pairs say nothing about a random start.
         "puppets": {**puppets, "pairs": 9},
@@ -434,6 +446,7 @@ def test_suites_that_include_each_other_are_planned_once(included: Path):
         "one: transfer puppets_fcn from random seed 0",
     ]
     assert list(all_curves(suite)) == ["rate"]
+    assert all_remarks(suite) == ["of one", "of two"]
 
 
 def test_jobs_that_are_one_run_are_done_once(included: Path, tmp_path: Path):

@@ -40,13 +40,25 @@ class CurveSpec(Strict):
 
 
 def place(record: ResultRecord, path: str) -> Any:
-    """Look a dotted path up in a record; None where it does not lead anywhere."""
-    node: Any = record
-    for part in path.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else getattr(node, part, None)
-        if node is None:
-            return None
-    return node
+    """Look a dotted path up in a record; None where it does not lead anywhere.
+
+    Keys may hold dots themselves, as in "spec.recipe_overrides.model.backbone.norm_eval"; the shortest that leads on
+    counts.
+    """
+    return _below(record, path.split("."))
+
+
+def _below(node: Any, parts: list[str]) -> Any:
+    if not parts:
+        return node
+    if not isinstance(node, Mapping):
+        found = getattr(node, parts[0], None)
+        return None if found is None else _below(found, parts[1:])
+    for length in range(1, len(parts) + 1):
+        found = node.get(".".join(parts[:length]))
+        if found is not None and (found := _below(found, parts[length:])) is not None:
+            return found
+    return None
 
 
 def belongs(record: ResultRecord, curve: CurveSpec) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import yaml
 
 from ssl_motion.fileio import write_text
+from ssl_motion.job_logs import failure, last_line
 from ssl_motion.launching import Fresh, Running
 from ssl_motion.sweep import Job, job_spec_file
 
@@ -38,11 +39,12 @@ class JobStatus:
 
     Attributes:
         job: the job.
-        state: where it stands; "skipped" when its parent failed.
+        state: where it stands; "skipped" when a parent failed.
         run: folder of its run, once done.
         began: monotonic time of its start.
         seconds: time it took.
         log: file with its messages.
+        code: exit code of its process, negative for a signal; None before the end.
     """
 
     job: Job
@@ -51,18 +53,18 @@ class JobStatus:
     run: str = ""
     began: float = 0.0
     seconds: float = 0.0
+    code: int | None = None
     process: Running | None = field(default=None, repr=False)
 
     @property
     def last_line(self) -> str:
         """The job's latest message."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 4096))
-                lines = file.read().decode("utf-8", errors="replace").splitlines()
-        except OSError:
-            return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return last_line(self.log)
+
+    @property
+    def reason(self) -> str:
+        """Why a failed job failed."""
+        return failure(self.log, self.code)
 
 
 class LocalExecutor:
@@ -73,7 +75,7 @@ class LocalExecutor:
         arguments: options handed to every command, such as ["--runs", "runs"].
         slots: how many jobs run at once.
         start: starts a command: `ssl_motion.launching.Fresh`, or a `Forks`.
-        find_finished: looks for a job's finished run, given the run of its parent; such jobs are not started.
+        find_finished: looks for a job's finished run, given the runs of its parents; such jobs are not started.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class LocalExecutor:
         folder: Path,
         arguments: list[str],
         slots: int,
-        find_finished: Callable[[Job, str | None], str | None] = lambda job, parent: None,
+        find_finished: Callable[[Job, Sequence[str]], str | None] = lambda job, parents: None,
         start: Callable[[Sequence[str], Path, Path], Running] = Fresh,
     ) -> None:
         self.folder, self.arguments, self.slots = folder, arguments, slots
@@ -113,11 +115,11 @@ class LocalExecutor:
                 for status in statuses:
                     if status.state != "waiting":
                         continue
-                    parent = by_name[status.job.parent] if status.job.parent else None
-                    if parent is not None and parent.state in ("failed", "skipped"):
+                    parents = [by_name[name] for name in status.job.parents]
+                    if any(parent.state in ("failed", "skipped") for parent in parents):
                         status.state = "skipped"
-                    elif free > 0 and (parent is None or parent.state in ("done", "reused")):
-                        free -= self._reuse_or_start(status, parent)
+                    elif free > 0 and all(parent.state in ("done", "reused") for parent in parents):
+                        free -= self._reuse_or_start(status, [parent.run for parent in parents])
                 on_change(statuses)
                 time.sleep(POLL_SECONDS)
         except BaseException:
@@ -127,29 +129,27 @@ class LocalExecutor:
         on_change(statuses)
         return statuses
 
-    def _reuse_or_start(self, status: JobStatus, parent: JobStatus | None) -> bool:
+    def _reuse_or_start(self, status: JobStatus, parent_runs: list[str]) -> bool:
         """Return whether a process was started."""
-        run = self.find_finished(status.job, parent.run if parent is not None else None)
+        run = self.find_finished(status.job, parent_runs)
         if run is None:
-            self._start(status, parent)
+            self._start(status, parent_runs)
         else:
             status.state, status.run = "reused", run
         return run is None
 
-    def _start(self, status: JobStatus, parent: JobStatus | None) -> None:
+    def _start(self, status: JobStatus, parent_runs: list[str]) -> None:
         spec_file = job_spec_file(self.folder, status.job)
-        content = status.job.spec.model_dump()
-        if parent is not None:
-            content["init"] = parent.run
+        content = status.job.run_spec(parent_runs)
         write_text(spec_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         # A session of its own: Ctrl-C reaches the jobs through `_stop` alone, once.
-        command = [status.job.verb, str(spec_file), "--json", *self.arguments, *status.job.options]
+        command = [*status.job.command(spec_file, parent_runs), *self.arguments]
         status.process = self.start(command, spec_file.with_suffix(".out"), status.log)
         status.state, status.began = "running", time.monotonic()
 
     def _collect(self, status: JobStatus) -> None:
         assert status.process is not None
-        code = status.process.poll()
+        code = status.code = status.process.poll()
         status.seconds = time.monotonic() - status.began
         if code is None:
             return

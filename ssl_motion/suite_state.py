@@ -1,12 +1,66 @@
 """What of a suite is there already, and the data that its jobs share: worked out and made before any of them starts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from ssl_motion.errors import SSLMotionError
 from ssl_motion.identity import digest
-from ssl_motion.spec import PretrainSpec, PuppetsSpec
+from ssl_motion.spec import PretrainSpec, PuppetsSpec, TransferSpec
 from ssl_motion.store import Store
 from ssl_motion.sweep import Job
+
+
+def merged(jobs: Sequence[Job]) -> list[Job]:
+    """Leave out jobs that are another one's under a second name, such as those that two included suites share.
+
+    They would wait for each other's folder. No data are looked at: a suite is planned before its data are there.
+
+    Args:
+        jobs: parents before children.
+
+    Returns:
+        The first of each, in order, with parents among themselves.
+
+    Raises:
+        UsageError: A method, a task or a setting does not exist.
+    """
+    first: dict[str, Job] = {}
+    names: dict[str, str] = {}
+    for job in jobs:
+        parents = tuple(names[parent] for parent in job.parents)
+        try:
+            key = digest([job.verb, sorted(parents), {} if job.verb == "ensemble" else _content(job)])
+        except SSLMotionError as error:
+            raise type(error)(f"{job.name}: {error}") from error
+        names[job.name] = first.setdefault(key, replace(job, parents=parents)).name
+    return list(first.values())
+
+
+def _content(job: Job) -> dict[str, Any]:
+    """What decides the identity of a pretraining or a transfer, data as they are named."""
+    from ssl_motion import plugins
+    from ssl_motion.spec_text import parse_spec
+
+    content = job.spec.model_dump(mode="json")
+    if isinstance(job.spec, PretrainSpec):
+        config = plugins.load(plugins.METHODS, job.spec.method).Config
+        settings = parse_spec(config, job.spec.method_config, f"method_config of {job.spec.method}")
+        # The same keys as in `ssl_motion.engine.plan.make_plan`.
+        watched = job.spec.early_stopping is not None
+        unimportant = {"checkpoint_every"} | (set() if watched else {"validate_every"})
+        content = {key: value for key, value in content.items() if key not in unimportant}
+        return {**content, "method_config": settings.model_dump(mode="json")}
+    config = plugins.load(plugins.BENCHMARKS, job.spec.task).Config
+    settings = parse_spec(config, job.spec.task_config, f"task_config of {job.spec.task}")
+    world = job.spec.puppets
+    return {
+        **content,
+        "task_config": settings.model_dump(mode="json"),
+        "init": None if job.parents else job.spec.init,
+        # Of a world, the labelled images alone count, as in `ssl_motion.transfer.make_plan`.
+        "puppets": None if world is None else world.model_dump(mode="json", exclude={"pairs", "val_pairs"}),
+    }
 
 
 def check_jobs(jobs: Sequence[Job], store: Store) -> None:
@@ -31,9 +85,11 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
             if isinstance(spec, PretrainSpec):
                 pretraining.make_plan(spec, store)
                 continue
+            if job.verb == "ensemble":
+                continue  # of transfers that are looked at
             kind = plugins.load(plugins.BENCHMARKS, spec.task)
             task = kind(parse_spec(kind.Config, spec.task_config, f"task_config of {spec.task}"))
-            if job.parent is None:
+            if not job.parents:
                 resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
             key = digest([spec.task, spec.task_config, spec.data_root])
             if not task.uses_puppets and key not in with_data:
@@ -43,17 +99,18 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
             raise type(error)(f"{job.name}: {error}") from error
 
 
-def finished_run(job: Job, parent_run: str | None, store: Store) -> str | None:
+def finished_run(job: Job, parent_runs: Sequence[str], store: Store) -> str | None:
     """Folder of the finished run of a job; None where there is none, or where only its command can tell.
 
     A command takes seconds to start and say the same.
 
     Args:
         job: of a suite.
-        parent_run: folder of its parent's finished run; None where it has no parent.
+        parent_runs: folders of its parents' finished runs.
         store: where runs lie.
     """
     from ssl_motion.engine import plan as pretraining
+    from ssl_motion.ensemble import plan_ensemble
     from ssl_motion.transfer import make_plan
 
     try:
@@ -61,8 +118,10 @@ def finished_run(job: Job, parent_run: str | None, store: Store) -> str | None:
             folder = pretraining.make_plan(job.spec, store).folder
         elif job.spec.puppets is None:
             return None  # the whole data set would be read for its fingerprint
+        elif job.verb == "ensemble":
+            folder = plan_ensemble(parent_runs, store).folder
         else:
-            folder = make_plan(job.spec.model_copy(update={"init": parent_run or job.spec.init}), store).folder
+            folder = make_plan(TransferSpec.model_validate(job.run_spec(parent_runs)), store).folder
     except SSLMotionError:
         return None  # the command says what is wrong
     return str(folder.path) if folder.is_finished else None
@@ -72,8 +131,8 @@ def finished_runs(jobs: Sequence[Job], store: Store) -> dict[str, str]:
     """Name of each finished job of a plan -> folder of its run."""
     found: dict[str, str] = {}
     for job in jobs:
-        if job.parent is None or job.parent in found:
-            run = finished_run(job, found.get(job.parent) if job.parent else None, store)
+        if all(parent in found for parent in job.parents):
+            run = finished_run(job, [found[parent] for parent in job.parents], store)
             if run is not None:
                 found[job.name] = run
     return found
@@ -86,7 +145,7 @@ def modules_of(jobs: Sequence[Job]) -> list[str]:
     used = {job.spec.method if isinstance(job.spec, PretrainSpec) else job.spec.task for job in jobs}
     found = [*plugins.available(plugins.METHODS), *plugins.available(plugins.BENCHMARKS)]
     modules = sorted({plugin.target.partition(":")[0] for plugin in found if plugin.name in used})
-    transfers = any(job.verb == "transfer" for job in jobs)
+    transfers = any(job.verb != "pretrain" for job in jobs)
     return [*modules, "ssl_motion.openmmlab.registered"] if transfers else modules
 
 

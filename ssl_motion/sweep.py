@@ -1,136 +1,49 @@
-"""Suites: which pretrainings and transfers belong together, and what has to wait for what.
+"""From a suite to its jobs: a graph of pretrainings, transfers of them and averages of these.
 
-A suite is a YAML spec; `plan` turns it into jobs, each of which is one command
-of `ssl-bench`, so that whatever a suite does can also be typed by hand. Whether a job has
+Each job is one command of `ssl-bench`, so that whatever a suite does can also be typed by hand. Whether a job has
 been done already is the business of that command (it reuses finished runs).
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from ssl_motion.curves import CurveSpec
 from ssl_motion.errors import UsageError
 from ssl_motion.paths import find_config
-from ssl_motion.spec import PretrainSpec, PuppetsSpec, Strict, TransferSpec, WorldName
+from ssl_motion.plugins import did_you_mean
+from ssl_motion.spec import PretrainSpec, PuppetsSpec, TransferSpec
 from ssl_motion.spec_text import apply_overrides, load_yaml, parse_spec
+from ssl_motion.suite_spec import (
+    EnsembleEntry,
+    PretrainEntry,
+    SuiteSpec,
+    TransferEntry,
+    all_curves,
+    all_remarks,
+    load_suite,
+    with_included,
+)
 
+__all__ = [
+    "EnsembleEntry",
+    "Job",
+    "PretrainEntry",
+    "SuiteSpec",
+    "TransferEntry",
+    "all_curves",
+    "all_remarks",
+    "job_spec_file",
+    "load_suite",
+    "plan",
+    "with_included",
+]
 
-class PretrainEntry(Strict):
-    """A pretraining of the suite: a config, with changes.
-
-    Attributes:
-        config: file, or name of a shipped pretraining config.
-        set: dotted keys -> values that replace those of the config.
-        vary: dotted keys -> values to try; every combination is a pretraining of its own, with the values in its label.
-        worlds: those of the suite's worlds in which it is done; None for all.
-    """
-
-    config: str
-    set: dict[str, Any] = {}
-    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
-    worlds: list[WorldName] | None = None
-
-    def variants(self, label: str) -> dict[str, dict[str, Any]]:
-        """Combine the values to try: label of each variant -> all its changes."""
-        keys = list(self.vary)
-        combinations = [dict(zip(keys, values, strict=True)) for values in product(*self.vary.values())]
-        return {
-            " ".join([label, *(f"{key.rpartition('.')[2]}={value}" for key, value in values.items())]): {
-                **self.set,
-                **values,
-            }
-            for values in combinations
-        }
-
-
-class TransferEntry(Strict):
-    """A transfer of the suite, done once for every start, world and seed.
-
-    Attributes:
-        task: name of a transfer task.
-        task_config: its settings.
-        vary: settings of the task -> values to try, null for its own; every combination is a transfer of its own, with
-            the values in its title.
-        inits: labels of pretrainings in this suite (all their variants), or "random", "imagenet" or a weights file.
-        data_root: folder of the task's data, where it needs one; None looks in $SSL_MOTION_DATA.
-        recipe_overrides: dotted keys of the MMEngine recipe -> values.
-    """
-
-    task: str
-    task_config: dict[str, Any] = {}
-    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
-    data_root: str | None = None
-    recipe_overrides: dict[str, Any] = {}
-    inits: Annotated[list[str], Field(min_length=1)]
-
-    def variants(self) -> dict[str, dict[str, Any]]:
-        """Combine the values to try: title (with the preset, or the task where none is named) -> settings."""
-        found = {}
-        for values in product(*self.vary.values()):
-            chosen = dict(zip(self.vary, values, strict=True))
-            words = [f"{key}={'none' if value is None else value}" for key, value in chosen.items()]
-            title = " ".join([str(self.task_config.get("preset", self.task)), *words])
-            given = {key: value for key, value in chosen.items() if value is not None}
-            found[title] = apply_overrides(self.task_config, given)
-        return found
-
-
-class SuiteSpec(Strict):
-    """What is compared.
-
-    Attributes:
-        title: one line for people.
-        puppets: the built-in data that pretraining and transfer share; None when the configs name their data.
-        worlds: grades of camera motion; the whole suite is done in each of them, in place of that of `puppets`.
-        seeds: every pretraining and transfer is done once for each.
-        pretrain_set: dotted keys -> values for every pretraining; its own `set` and `vary` come after.
-        pretrain: label -> pretraining.
-        transfer: transfers.
-        channels_last: pretrain with images and weights in that memory format: much faster on a CPU with small networks.
-        curves: name -> curve over the suite's results.
-        remarks: what a reader of the results should know, printed with them.
-        next_steps: what to try after the suite, printed at its end.
-    """
-
-    title: str
-    puppets: PuppetsSpec | None = None
-    worlds: list[WorldName] = []
-    seeds: Annotated[list[int], Field(min_length=1)] = [0]
-    pretrain_set: dict[str, Any] = {}
-    pretrain: dict[str, PretrainEntry] = {}
-    transfer: list[TransferEntry] = []
-    channels_last: bool = False
-    curves: dict[str, CurveSpec] = {}
-    remarks: list[str] = []
-    next_steps: list[str] = []
-
-    @model_validator(mode="after")
-    def _agrees_with_itself(self) -> "SuiteSpec":
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds must differ from each other, got {self.seeds}")
-        if len(set(self.worlds)) != len(self.worlds):
-            raise ValueError(f"worlds must differ from each other, got {self.worlds}")
-        if self.worlds and self.puppets is None:
-            raise ValueError("worlds are grades of the built-in data: give puppets too")
-        for label, entry in self.pretrain.items():
-            missing = [world for world in entry.worlds or [] if world not in self.worlds]
-            if missing:
-                raise ValueError(f"pretrain.{label}.worlds: the suite has no world {', '.join(missing)}")
-        return self
-
-    @property
-    def data(self) -> list[PuppetsSpec | None]:
-        """The built-in data of each world; None alone where the configs name their data."""
-        if self.puppets is None or not self.worlds:
-            return [self.puppets]
-        return [self.puppets.model_copy(update={"world": world}) for world in self.worlds]
+ORDER = ("pretrain", "transfer", "ensemble")
+"""Verbs in the order of their jobs; transfers are shorter than pretrainings, so that no core waits long at the end."""
 
 
 @dataclass(frozen=True)
@@ -138,52 +51,80 @@ class Job:
     """One command of a suite.
 
     Attributes:
-        name: unique in the suite, such as "pretrain cmp seed 0", with the world in front where there are several.
-        verb: "pretrain" or "transfer".
-        spec: the run's spec; a transfer's `init` holds a job's name where `parent` is set.
-        parent: name of the job whose run is the start of this one, or None.
+        name: unique in the suite, such as "pretrain cmp seed 0", with the world in front where there are several, and
+            before that the suite, where that was included.
+        verb: "pretrain", "transfer" or "ensemble".
+        spec: the run's spec; a transfer's `init` stands for its parent's run where it has one. Of an ensemble, what its
+            members share, with their starts in `init`.
+        parents: names of the jobs whose runs this one starts from, or averages.
         options: of its command, in addition to those of the whole suite.
     """
 
     name: str
     verb: str
     spec: PretrainSpec | TransferSpec
-    parent: str | None = None
+    parents: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
+    def run_spec(self, parent_runs: Sequence[str]) -> dict[str, Any]:
+        """Return the spec as its command reads it, with the runs of the parents filled in; an ensemble reads none."""
+        content = self.spec.model_dump()
+        if self.verb == "transfer" and parent_runs:
+            content["init"] = parent_runs[0]
+        return content
 
-def load_suite(name: str) -> SuiteSpec:
-    """Read a suite by file or shipped name.
+    def command(self, spec_file: Path, parent_runs: Sequence[str]) -> list[str]:
+        """Return the arguments of `ssl-bench`, but for those of the whole suite.
 
-    Raises:
-        UsageError: It does not exist, or breaks the schema.
-    """
-    path = find_config("suites", name)
-    return parse_spec(SuiteSpec, load_yaml(path), str(path))
+        Args:
+            spec_file: where `run_spec` was written.
+            parent_runs: folders of the parents' runs.
+        """
+        what = parent_runs if self.verb == "ensemble" else [str(spec_file)]
+        return [self.verb, *what, "--json", *self.options]
 
 
 def plan(suite: SuiteSpec) -> list[Job]:
-    """Lay out the jobs of a suite: all pretrainings, then all transfers, which are shorter, so that no core waits long.
+    """Lay out the jobs of a suite and of those that it includes: all pretrainings, then transfers, then ensembles.
 
     Raises:
-        UsageError: A pretraining config does not exist or breaks the schema, or two jobs have one name.
+        UsageError: A config or an included suite does not exist or breaks the schema, an ensemble names what the suite
+            does not have, or two jobs have one name.
     """
-    pretrainings: list[Job] = []
-    transfers: list[Job] = []
+    jobs: list[Job] = []
+    for name, part in with_included(suite).items():
+        own = _own_jobs(part)
+        jobs += [
+            replace(
+                job,
+                name=f"{name}: {job.name}" if name else job.name,
+                parents=tuple(f"{name}: {parent}" if name else parent for parent in job.parents),
+            )
+            for job in own
+        ]
+    jobs.sort(key=lambda job: ORDER.index(job.verb))
+    files = Counter(job_spec_file(Path(), job) for job in jobs)
+    for job in jobs:
+        if files[job_spec_file(Path(), job)] > 1:
+            raise UsageError(f"the suite has more than one job {job.name!r}; give one label or preset to each")
+    return jobs
+
+
+def _own_jobs(suite: SuiteSpec) -> list[Job]:
+    """Lay out the jobs of a suite alone."""
+    jobs: list[Job] = []
     for data in suite.data:
         world = f"{data.world} " if data is not None and suite.worlds else ""
         labels = {}
         for label, entry in suite.pretrain.items():
             if entry.worlds is None or (data is not None and data.world in entry.worlds):
                 labels[label] = list(entry.variants(label))
-                pretrainings += _pretrainings(suite, label, entry, data, world)
+                jobs += _pretrainings(suite, label, entry, data, world)
         for transfer in suite.transfer:
-            transfers += _transfers(suite, transfer, labels, data, world)
-    jobs = pretrainings + transfers
-    files = Counter(job_spec_file(Path(), job) for job in jobs)
-    for job in jobs:
-        if files[job_spec_file(Path(), job)] > 1:
-            raise UsageError(f"the suite has more than one job {job.name!r}; give one label or preset to each")
+            jobs += _transfers(suite, transfer, labels, data, world)
+        known = {job.name: job for job in jobs}
+        for ensemble in suite.ensemble:
+            jobs += _ensembles(suite, ensemble, labels, known, world)
     return jobs
 
 
@@ -209,23 +150,51 @@ def _transfers(
     for init in entry.inits:
         if init in suite.pretrain and init not in labels:
             continue  # not done in this world
-        for variant, (title, task_config), seed in product(
+        for variant, (title, settings), seed in product(
             labels.get(init, [init]), entry.variants().items(), suite.seeds
         ):
             yield Job(
-                f"{world}transfer {title} from {variant} seed {seed}",
+                _transfer_name(world, title, variant, seed),
                 "transfer",
                 TransferSpec(
                     task=entry.task,
-                    task_config=task_config,
+                    task_config=settings.task_config,
                     init=variant,
                     puppets=data,
                     data_root=entry.data_root,
-                    recipe_overrides=entry.recipe_overrides,
+                    recipe_overrides=settings.recipe_overrides,
                     seed=seed,
                 ),
-                f"{world}pretrain {variant} seed {seed}" if init in labels else None,
+                (f"{world}pretrain {variant} seed {seed}",) if init in labels else (),
             )
+
+
+def _ensembles(
+    suite: SuiteSpec, entry: EnsembleEntry, labels: dict[str, list[str]], known: dict[str, Job], world: str
+) -> Iterator[Job]:
+    if any(init in suite.pretrain and init not in labels for init in entry.inits):
+        return  # not all done in this world
+    for variants, seed in product(product(*(labels.get(init, [init]) for init in entry.inits)), suite.seeds):
+        members = [_transfer_name(world, entry.transfer, variant, seed) for variant in variants]
+        for member in members:
+            if member not in known:
+                transfers = [name for name, job in known.items() if job.verb == "transfer"]
+                raise UsageError(
+                    f"ensemble of {entry.transfer!r} from {' + '.join(entry.inits)}: the suite has no job "
+                    f"{member!r}.{did_you_mean(member, transfers)}"
+                )
+        starts = " + ".join(variants)
+        first = known[members[0]].spec
+        yield Job(
+            f"{world}ensemble {entry.transfer} from {starts} seed {seed}",
+            "ensemble",
+            first.model_copy(update={"init": starts}),
+            tuple(members),
+        )
+
+
+def _transfer_name(world: str, title: str, variant: str, seed: int) -> str:
+    return f"{world}transfer {title} from {variant} seed {seed}"
 
 
 def job_spec_file(folder: Path, job: Job) -> Path:

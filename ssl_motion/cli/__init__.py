@@ -12,6 +12,7 @@ from ssl_motion import __version__
 from ssl_motion.errors import SSLMotionError
 
 VERBS = {
+    "ablate": "Run a shipped ablation: guidance, strides, data, layers, ...",
     "codebook": "Fit a codebook of flow vectors to a data set.",
     "doctor": "Check this machine: versions, operators, data, disk; each problem with its cure.",
     "ensemble": "Average what finished transfer runs predict, and record the result.",

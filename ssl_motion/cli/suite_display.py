@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ssl_motion.costs import Costs
     from ssl_motion.executors import JobStatus
 
 PLAIN_LINE_SECONDS = 15.0
@@ -20,10 +21,12 @@ class SuiteDisplay:
 
     Args:
         slots: jobs side by side, for the time that is left.
+        costs: estimates of that time; they learn from the jobs that are done.
     """
 
-    def __init__(self, slots: int) -> None:
-        self.slots = slots
+    def __init__(self, slots: int, costs: "Costs") -> None:
+        self.slots, self.costs = slots, costs
+        self._learned: set[str] = set()
         self._live: Any = None
         self._shown: dict[str, str] = {}
         self._last_line = time.monotonic()
@@ -43,6 +46,10 @@ class SuiteDisplay:
 
     def update(self, statuses: "list[JobStatus]") -> None:
         """Show the statuses."""
+        for status in statuses:
+            if status.state == "done" and status.job.name not in self._learned:
+                self._learned.add(status.job.name)
+                self.costs.learn(status.job, status.seconds)
         if self._live is not None:
             self._live.update(self._table(statuses))
             return
@@ -61,7 +68,7 @@ class SuiteDisplay:
                     # The job names itself in front of its progress; here its name is there already.
                     click.echo(f"      {status.job.name}: {status.last_line.partition(': ')[2]}", err=True)
             if len(statuses) > LISTED:
-                click.echo(f"      {summary(statuses, self.slots)}", err=True)
+                click.echo(f"      {summary(statuses, self.slots, self.costs)}", err=True)
 
     def _table(self, statuses: "list[JobStatus]") -> Any:
         from rich.console import Group
@@ -72,30 +79,29 @@ class SuiteDisplay:
             if len(statuses) > LISTED and status.state not in ("running", "failed"):
                 continue
             seconds = f"{status.seconds:.0f}" if status.seconds else ""
-            message = status.last_line[:90] if status.state in ("running", "failed") else status.run
+            message = status.last_line if status.state == "running" else status.run
+            message = (status.reason if status.state == "failed" else message)[:90]
             table.add_row(status.job.name, status.state, seconds, message)
-        return Group(table, summary(statuses, self.slots))
+        return Group(table, summary(statuses, self.slots, self.costs))
 
 
-def summary(statuses: "list[JobStatus]", slots: int) -> str:
-    """Count the jobs by state, and estimate the time that is left from the jobs of the same verb that are done."""
+def summary(statuses: "list[JobStatus]", slots: int, costs: "Costs") -> str:
+    """Count the jobs by state, and estimate the time that is left."""
     counts = Counter(status.state for status in statuses)
     words = [f"{counts[state]} {state}" for state in ("done", "reused", "running", "waiting", "failed", "skipped")]
     text = ", ".join(word for word in words if not word.startswith("0 "))
-    seconds = seconds_left(statuses, slots)
+    seconds = seconds_left(statuses, slots, costs)
     return text if seconds is None else f"{text}; about {max(1, round(seconds / 60))} min left"
 
 
-def seconds_left(statuses: "list[JobStatus]", slots: int) -> float | None:
-    """Estimate the time to the end; None until a job of each verb that is still to come has been done."""
+def seconds_left(statuses: "list[JobStatus]", slots: int, costs: "Costs") -> float | None:
+    """Estimate the time to the end; None while nothing is known of a job that is to come, or where none is."""
+    left = [status for status in statuses if status.state in ("waiting", "running")]
     total = 0.0
-    for verb in ("pretrain", "transfer"):
-        same = [status for status in statuses if status.job.verb == verb]
-        done = [status.seconds for status in same if status.state == "done"]
-        left = [status for status in same if status.state in ("waiting", "running")]
-        if left and not done:
+    for status in left:
+        seconds = costs.seconds(status.job)
+        if seconds is not None:
+            total += max(seconds - (status.seconds if status.state == "running" else 0.0), 0.0)
+        elif status.job.verb != "ensemble":  # they train nothing, and take seconds
             return None
-        if left:
-            mean = sum(done) / len(done)
-            total += sum(max(mean - (status.seconds if status.state == "running" else 0.0), 0.0) for status in left)
-    return total / slots if total else None
+    return total / slots if left else None

@@ -4,6 +4,7 @@ import io
 import math
 import resource
 import sys
+from collections.abc import Mapping
 
 import torch
 
@@ -33,6 +34,7 @@ def finish(
     done: int,
     seconds: float,
     final: Validation,
+    inputs: Mapping[str, float],
     stopping: EarlyStopping,
     device: str,
     processes: Processes,
@@ -47,6 +49,7 @@ def finish(
         done: iterations that were trained.
         seconds: they took.
         final: validation of the weights that are kept.
+        inputs: what was measured of the method's inputs (`ssl_motion.engine.inputs`).
         stopping: says which weights these are.
         device: "cpu" or "cuda".
         processes: of the run.
@@ -56,6 +59,7 @@ def finish(
     kept = stopping.best.iteration if stopping.best else done
     trained, speed = plan.images_in(done), plan.images_in(done) / max(seconds, 1e-9)
     memory = peak_memory_mib(device)
+    figures = {**final.figures, **inputs}
     seen = Pretraining(
         data=plan.data.name,
         pairs=pairs,
@@ -69,6 +73,7 @@ def finish(
         run=plan.folder.identity,
         recipe_version=plan.method.recipe_version,
         data_fingerprint=plan.data.fingerprint,
+        figures={key: value for key, value in figures.items() if math.isfinite(value)},
         spec=plan.written_spec(),
     )
     backbone, exported = method.export(spec.backbone)
@@ -100,7 +105,7 @@ def finish(
             **_early(plan, done, kept, stopping),
             "images_seen": trained,
             # As in the log: what is not finite becomes null.
-            "figures": {key: value if math.isfinite(value) else None for key, value in final.figures.items()},
+            "figures": {key: value if math.isfinite(value) else None for key, value in figures.items()},
             "uses_image": final.uses_image,
             "wall_seconds": round(seconds, 3),
             "images_per_second": round(speed, 2),

@@ -20,6 +20,7 @@ from ssl_motion.engine.environment import (
 )
 from ssl_motion.engine.finish import finish
 from ssl_motion.engine.fitting import fitted_config
+from ssl_motion.engine.inputs import describe_inputs
 from ssl_motion.engine.once import run_once
 from ssl_motion.engine.optim import ScheduleHook, StepWrapper, build_optimizer
 from ssl_motion.engine.plan import PretrainPlan, check_runnable, make_plan
@@ -103,6 +104,7 @@ class _Run:
                 done=runner.iter,
                 seconds=runner.wall_seconds,
                 final=final,
+                inputs=describe_inputs(method, train_samples, self.spec.data),
                 stopping=stopping,
                 device=self.device,
                 processes=self.processes,

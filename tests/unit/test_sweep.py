@@ -1,16 +1,27 @@
-"""Suites become jobs in the right order; what contradicts itself is found before anything runs."""
+"""Suites become jobs in the right order; the local executor runs, skips and reports them."""
 
 import json
 import os
+import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 from ssl_motion.errors import RunError, UsageError
-from ssl_motion.spec import BackboneSpec, PretrainSpec, PuppetsSpec
+from ssl_motion.spec import PretrainSpec, PuppetsSpec
 from ssl_motion.store import Store
 from ssl_motion.suite_state import check_jobs
-from ssl_motion.sweep import PretrainEntry, SuiteSpec, TransferEntry, job_spec_file, load_suite, plan
+from ssl_motion.sweep import (
+    PretrainEntry,
+    SuiteSpec,
+    TransferEntry,
+    job_spec_file,
+    load_suite,
+    plan,
+)
+
+_suite = runpy.run_path(str(Path(__file__).parents[1] / "small_suites.py"))["small_suite"]
 
 
 def test_quickstart_pairs_every_transfer_with_the_pretraining_of_its_seed():
@@ -18,12 +29,12 @@ def test_quickstart_pairs_every_transfer_with_the_pretraining_of_its_seed():
     names = [job.name for job in jobs]
     assert len(names) == len(set(names)) == 9
     for job in jobs:
-        if job.parent:
-            assert names.index(job.parent) < names.index(job.name)
-            parent = jobs[names.index(job.parent)]
+        for name in job.parents:
+            assert names.index(name) < names.index(job.name)
+            parent = jobs[names.index(name)]
             assert parent.spec.seed == job.spec.seed
             assert parent.spec.data.puppets == job.spec.puppets
-    assert sum(job.parent is None and job.verb == "transfer" for job in jobs) == 3
+    assert sum(not job.parents and job.verb == "transfer" for job in jobs) == 3
 
 
 def test_an_unknown_key_in_a_suite_names_the_nearest(tmp_path):
@@ -33,29 +44,6 @@ def test_an_unknown_key_in_a_suite_names_the_nearest(tmp_path):
         load_suite(str(file))
 
 
-def _suite(**changes) -> SuiteSpec:
-    content = {
-        "title": "x",
-        "puppets": {"size": 32},
-        "worlds": ["still", "weak_pan"],
-        "seeds": [0, 1],
-        "pretrain": {
-            "cmp": {"config": "cmp_puppets"},
-            "cmp, camera flow": {
-                "config": "cmp_puppets",
-                "set": {"data.control": "camera_flow"},
-                "worlds": ["weak_pan"],
-            },
-        },
-        "transfer": [
-            {"task": "voc_fcn", "task_config": {"preset": preset}, "inits": ["cmp", "cmp, camera flow", "random"]}
-            for preset in ("puppets_fcn", "puppets_linear")
-        ],
-        **changes,
-    }
-    return SuiteSpec.model_validate(content)
-
-
 def test_a_suite_is_done_in_each_world_and_an_entry_only_where_it_belongs():
     jobs = {job.name: job for job in plan(_suite())}
     # still: cmp; weak_pan: cmp and its control; each with two seeds, two read-outs, and random.
@@ -63,7 +51,7 @@ def test_a_suite_is_done_in_each_world_and_an_entry_only_where_it_belongs():
     assert sum(job.verb == "transfer" for job in jobs.values()) == 2 * (4 + 6)
     assert "still pretrain cmp, camera flow seed 0" not in jobs
     child = jobs["weak_pan transfer puppets_linear from cmp, camera flow seed 1"]
-    parent = jobs[child.parent]
+    parent = jobs[child.parents[0]]
     assert (parent.spec.data.control, parent.spec.seed) == ("camera_flow", 1)
     assert parent.spec.data.puppets == child.spec.puppets == PuppetsSpec(world="weak_pan", size=32)
     assert child.spec.task_config == {"preset": "puppets_linear"}
@@ -84,7 +72,7 @@ def test_values_to_try_become_variants_that_transfers_follow():
     }
     assert tried == {(0.001, 8), (0.001, 16), (0.003, 8), (0.003, 16)}
     child = jobs["transfer puppets_fcn from cmp lr=0.003 batch_size=8 seed 7"]
-    assert (jobs[child.parent].spec.optimizer.lr, jobs[child.parent].spec.batch_size) == (0.003, 8)
+    assert (jobs[child.parents[0]].spec.optimizer.lr, jobs[child.parents[0]].spec.batch_size) == (0.003, 8)
 
 
 def test_two_jobs_of_one_name_are_refused():
@@ -153,7 +141,8 @@ def test_a_dry_run_counts_what_is_finished(tmp_path):
         "transfer puppets_fcn from random seed 2": str(transfer.path),
     }
     words = CliRunner().invoke(command, ["quickstart", "--dry-run", "--runs", str(tmp_path)]).stdout
-    assert "9 runs: 3 pretrainings and 6 transfers; 2 finished already" in words
+    assert "9 runs: 3 pretrainings, 6 transfers; 2 finished already" in words
+    assert re.search(r"pretrain cmp seed 1 +cached\n +transfer puppets_fcn from cmp seed 1 +to run", words)
 
 
 def test_the_memory_format_is_an_option_of_pretrainings_alone():
@@ -204,21 +193,10 @@ def test_settings_to_try_become_transfers_of_their_own():
     assert sum(job.verb == "transfer" for job in jobs.values()) == 2 * 2 * 2 * 2
     first = jobs["transfer puppets_cls freeze_to=none lr=0.2 from cmp seed 3"]
     assert first.spec.task_config == {"preset": "puppets_cls", "lr": 0.2}
-    assert first.parent == "pretrain cmp seed 3"
+    assert first.parents == ("pretrain cmp seed 3",)
     second = jobs["transfer puppets_cls freeze_to=conv1 lr=0.2 from random seed 0"]
     assert second.spec.task_config == {"preset": "puppets_cls", "lr": 0.2, "freeze_to": "conv1"}
-    assert second.parent is None
-
-
-def test_the_frozen_layer_suite_freezes_every_stage_for_every_start():
-    from ssl_motion.backbones import build_backbone
-
-    suite = load_suite("puppets_frozen_layers")
-    stages = list(build_backbone(BackboneSpec(arch="alexnet_mini")).channels)
-    for entry in suite.transfer:
-        assert entry.vary["freeze_to"] == [None, *stages]
-        assert set(entry.inits) >= {"random", *suite.pretrain}
-    plan(suite)
+    assert second.parents == ()
 
 
 @pytest.mark.parametrize(

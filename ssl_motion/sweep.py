@@ -152,6 +152,11 @@ class Job:
     options: tuple[str, ...] = ()
 
 
+def parents_of(job: Job) -> tuple[str, ...]:
+    """Names of the jobs whose runs go into a job."""
+    return (job.parent,) if job.parent is not None else ()
+
+
 def load_suite(name: str) -> SuiteSpec:
     """Read a suite by file or shipped name.
 

@@ -2,12 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.executor_options import executor_options
+
 if TYPE_CHECKING:
-    from ssl_motion.executors import JobStatus
+    from ssl_motion.executors import JobStatus, LocalExecutor
+    from ssl_motion.slurm.executor import SlurmExecutor
+    from ssl_motion.store import Store
     from ssl_motion.sweep import Job, SuiteSpec
 
 
@@ -16,30 +20,40 @@ if TYPE_CHECKING:
 @click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
 @click.option("--jobs", type=click.IntRange(1), help="Runs side by side [one per CPU core; 1 with a GPU].")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@executor_options
 @click.option("--out", metavar="DIR", help="Folder of the leaderboard [RUNS/reports/SUITE].")
 @click.option("--dry-run", is_flag=True, help="Print the jobs and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
-    suite: str, runs_folder: str | None, jobs: int | None, device: str, out: str | None, dry_run: bool, as_json: bool
+    suite: str,
+    runs_folder: str | None,
+    jobs: int | None,
+    device: str,
+    executor: str,
+    processes: int | None,
+    out: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **slurm: Any,
 ) -> None:
     """Run SUITE: a YAML file, or the name of a shipped one (`ssl-bench list configs`).
 
     Pretrains and transfers for every seed, several runs side by side, reuses what
     is finished, continues what was interrupted, and writes the leaderboard of the suite's runs.
+    With --executor slurm the runs are jobs of the cluster: they go on when this command ends, and it finds them again.
     """
     from ssl_motion.cli.suite_display import SuiteDisplay
     from ssl_motion.errors import RunError
-    from ssl_motion.executors import LocalExecutor
-    from ssl_motion.launching import Forks, Fresh
     from ssl_motion.locking import held
     from ssl_motion.paths import runs_root
+    from ssl_motion.several_processes import share_batches
     from ssl_motion.store import Store
-    from ssl_motion.suite_state import check_jobs, finished_run, finished_runs, modules_of, prepare_worlds
+    from ssl_motion.suite_state import check_jobs, finished_runs
     from ssl_motion.sweep import load_suite, plan
 
     spec = load_suite(suite)
-    planned = plan(spec)
-    runs = runs_root(runs_folder)
+    planned = plan(spec) if processes is None else share_batches(plan(spec), processes)
+    runs = runs_root(runs_folder) if executor == "local" else runs_root(runs_folder).resolve()
     store = Store(runs)
     check_jobs(planned, store)
     finished = finished_runs(planned, store)
@@ -47,7 +61,10 @@ def command(
         _print_plan(spec.title, planned, finished, as_json)
         return
     name = Path(suite).stem
-    slots, threads = _budget(jobs, device)
+    if executor == "slurm":
+        slots, threads = jobs or len(planned), max(1, slurm["slurm_cpus"] // (processes or 1))
+    else:
+        slots, threads = _budget(jobs, device, processes or 1)
     began = time.monotonic()
     click.echo(f"{spec.title}\n{_counted(planned, finished)}; {slots} side by side, below {runs.resolve()}", err=True)
     arguments = ["--runs", str(runs), "--device", device, "--threads", str(threads)]
@@ -55,19 +72,61 @@ def command(
     try:
         # Two suites at once would write each other's logs.
         with held(folder, "suite.lock"), SuiteDisplay(slots) as display:
-            prepare_worlds([job for job in planned if job.name not in finished], store, processes=slots)
-            executor = LocalExecutor(
-                folder,
-                arguments,
-                slots,
-                lambda job, parent: finished_run(job, parent, store),
-                Forks(modules_of(planned)) if Forks.available() else Fresh,
-            )
-            statuses = executor.run(planned, display.update)
+            chosen: LocalExecutor | SlurmExecutor
+            if executor == "slurm":
+                chosen = _slurm_executor(folder, store, arguments, slurm, jobs, processes)
+            else:
+                chosen = _local_executor(folder, store, arguments, slots, processes, planned, finished)
+            statuses = chosen.run(planned, display.update)
     except KeyboardInterrupt:
         raise RunError("interrupted; the same command continues where it stopped") from None
     written = _report(statuses, spec, Path(out) if out else runs / "reports" / name, as_json)
     _finish(statuses, written, spec, time.monotonic() - began, as_json)
+
+
+def _local_executor(
+    folder: Path,
+    store: "Store",
+    arguments: list[str],
+    slots: int,
+    processes: int | None,
+    planned: "list[Job]",
+    finished: dict[str, str],
+) -> "LocalExecutor":
+    """Render the data, and make what runs jobs on this machine."""
+    from ssl_motion.executors import LocalExecutor
+    from ssl_motion.launching import Forks, Fresh
+    from ssl_motion.several_processes import processes_of
+    from ssl_motion.suite_state import finished_run, modules_of, prepare_worlds
+
+    prepare_worlds([job for job in planned if job.name not in finished], store, processes=slots)
+    return LocalExecutor(
+        folder,
+        arguments,
+        slots,
+        lambda job, parent: finished_run(job, parent, store),
+        Forks(modules_of(planned)) if Forks.available() else Fresh,
+        lambda job: processes_of(job, processes),
+    )
+
+
+def _slurm_executor(
+    folder: Path, store: "Store", arguments: list[str], slurm: dict[str, Any], jobs: int | None, processes: int | None
+) -> "SlurmExecutor":
+    """Make what runs jobs on a cluster."""
+    from ssl_motion.cli.executor_options import slurm_settings
+    from ssl_motion.several_processes import processes_of
+    from ssl_motion.slurm.executor import SlurmExecutor
+    from ssl_motion.suite_state import finished_run
+
+    return SlurmExecutor(
+        folder,
+        store.root,
+        arguments,
+        slurm_settings(slurm, jobs),
+        lambda job, parent: finished_run(job, parent, store),
+        lambda job: processes_of(job, processes),
+    )
 
 
 def _print_plan(title: str, planned: "list[Job]", finished: dict[str, str], as_json: bool) -> None:
@@ -98,16 +157,16 @@ def _counted(planned: "list[Job]", finished: dict[str, str]) -> str:
     )
 
 
-def _budget(jobs: int | None, device: str) -> tuple[int, int]:
-    """Choose (runs side by side, torch threads each): two one-thread processes beat one two-thread process."""
+def _budget(jobs: int | None, device: str, processes: int) -> tuple[int, int]:
+    """Choose (runs side by side, torch threads of each process): two one-thread processes beat one two-thread one."""
     import shutil
 
     from ssl_motion.executors import usable_cores
 
     cores = usable_cores()
     on_gpu = device == "cuda" or (device == "auto" and shutil.which("nvidia-smi") is not None)
-    slots = jobs or (1 if on_gpu else cores)
-    return slots, max(1, cores // slots)
+    slots = jobs or (1 if on_gpu else max(1, cores // processes))
+    return slots, max(1, cores // (slots * processes))
 
 
 def _report(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:

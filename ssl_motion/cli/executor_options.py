@@ -27,7 +27,7 @@ _OPTIONS = (
     click.option("--slurm-account", metavar="NAME", help="Account to charge [the user's default]."),
     click.option(
         "--slurm-time",
-        type=click.IntRange(1),
+        type=click.IntRange(5),
         metavar="MINUTES",
         default=240,
         show_default=True,

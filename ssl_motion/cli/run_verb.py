@@ -61,13 +61,15 @@ def command(
         _print_plan(spec.title, planned, finished, as_json)
         return
     name = Path(suite).stem
+    workers = 0
     if executor == "slurm":
         slots, threads = jobs or len(planned), max(1, slurm["slurm_cpus"] // (processes or 1))
+        workers = threads - 1 if slurm["slurm_gpus"] else 0
     else:
         slots, threads = _budget(jobs, device, processes or 1)
     began = time.monotonic()
     click.echo(f"{spec.title}\n{_counted(planned, finished)}; {slots} side by side, below {runs.resolve()}", err=True)
-    arguments = ["--runs", str(runs), "--device", device, "--threads", str(threads)]
+    arguments = ["--runs", str(runs), "--device", device, "--threads", str(threads), "--workers", str(workers)]
     folder = runs / "suites" / name
     try:
         # Two suites at once would write each other's logs.

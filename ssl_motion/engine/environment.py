@@ -135,6 +135,7 @@ class StopRequest:
             # A loader's worker, forked with this handler. The main process needs it alive until the checkpoint is
             # written, and then ends it; one that it can no longer end goes by itself.
             if number == signal.SIGTERM:
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 signal.setitimer(signal.ITIMER_REAL, WORKER_SECONDS)
             return
         if self.signal_name is None:

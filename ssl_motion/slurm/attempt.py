@@ -33,6 +33,7 @@ DATA = "built-in-data"
 STATE_SUFFIX = ".state.json"
 _POLL_SECONDS = 0.2
 _REQUEUE_SECONDS = 15.0  # what of STOP_SECONDS is left for putting the job back into the queue
+_SIGNAL_SECONDS = 2.0  # within which a signal reaches all processes of a job
 _LAG_SECONDS = 60.0  # until a file that one node wrote is seen by another
 
 
@@ -46,11 +47,12 @@ class Attempt:
 
     Args:
         state: file that says how it stands.
+        log: file for messages.
         token: of this submission.
     """
 
-    def __init__(self, state: Path, token: str) -> None:
-        self.state, self.token = state, token
+    def __init__(self, state: Path, log: Path, token: str) -> None:
+        self.state, self.log, self.token = state, log, token
         self.continues = False
 
     def __call__(self) -> None:
@@ -66,14 +68,22 @@ class Attempt:
     def _work(self, began: float) -> None:
         State(self.token, "running", began).write(self.state)
         try:
-            run, reused = self.work()
-        except Exception:
+            outcome = self.work()
+        except Exception as error:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"{type(error).__name__}: {error}\n")
+            outcome = None
+        if outcome is None:
             State(self.token, "failed", began, time.time() - began).write(self.state)
-            raise
-        State(self.token, "done", began, time.time() - began, run, reused).write(self.state)
+            sys.exit(1)  # by which Slurm knows that nothing that needs it can start
+        State(self.token, "done", began, time.time() - began, *outcome).write(self.state)
 
-    def work(self) -> tuple[str, bool]:
-        """Do the work; returns (folder of the run, whether it was there already)."""
+    def work(self) -> tuple[str, bool] | None:
+        """Do the work.
+
+        Returns:
+            Folder of the run, and whether it was there already; None where the work failed and the log says why.
+        """
         raise NotImplementedError
 
     def checkpoint(self) -> DelayedSubmission:
@@ -102,7 +112,7 @@ class CommandAttempt(Attempt):
         parents: Sequence[str | Path],
         token: str,
     ) -> None:
-        super().__init__(state_file(folder, job), token)
+        super().__init__(state_file(folder, job), job_spec_file(folder, job).with_suffix(".log"), token)
         self.folder, self.job, self.parents = folder, job, list(parents)
         self.arguments, self.processes = list(arguments), processes
         self._child: subprocess.Popen[bytes] | None = None
@@ -111,24 +121,20 @@ class CommandAttempt(Attempt):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_child": None, "_asked_to_stop": False}
 
-    def work(self) -> tuple[str, bool]:
-        """Run the command to its end.
-
-        Raises:
-            RunError: It failed; its log says why.
-        """
+    def work(self) -> tuple[str, bool] | None:
+        """Run the command to its end."""
         signal.signal(signal.SIGTERM, self._note_request)
         spec_file = job_spec_file(self.folder, self.job)
         content = command_content(self.job, [_run_of(parent) for parent in self.parents])
         write_text(spec_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         arguments = [self.job.verb, str(spec_file), "--json", *self.arguments, *self.job.options]
-        out, log = spec_file.with_suffix(".out"), spec_file.with_suffix(".log")
-        with out.open("wb") as answers, log.open("ab" if self.continues else "wb") as messages:
+        out = spec_file.with_suffix(".out")
+        with out.open("wb") as answers, self.log.open("ab" if self.continues else "wb") as errors:
             self._child = subprocess.Popen(
                 command_line(arguments, self.processes),
                 stdin=subprocess.DEVNULL,
                 stdout=answers,
-                stderr=messages,
+                stderr=errors,
                 preexec_fn=_ignore_user_signal,
             )
         while not _has_ended(self._child):
@@ -137,12 +143,13 @@ class CommandAttempt(Attempt):
         answer = read_answer(out)
         if code == 0 and "path" in answer:
             return str(answer["path"]), bool(answer.get("cached"))
+        time.sleep(_SIGNAL_SECONDS)
         if self._asked_to_stop:
             sys.exit(128 + signal.SIGTERM)  # no failure: Slurm queues it again, or somebody cancelled it
         if code < 0:
-            with log.open("a", encoding="utf-8") as messages_again:
-                messages_again.write(f"killed by {signal.Signals(-code).name}; SIGKILL is often for too much memory\n")
-        raise RunError(f"{self.job.name} ended with exit code {code}; its log is {log}")
+            with self.log.open("a", encoding="utf-8") as messages:
+                messages.write(f"killed by {signal.Signals(-code).name}; SIGKILL is often for too much memory\n")
+        return None
 
     def checkpoint(self) -> DelayedSubmission:
         """Let the command write its checkpoint and end."""
@@ -169,7 +176,7 @@ class DataAttempt(Attempt):
     """
 
     def __init__(self, folder: Path, jobs: Sequence[Job], store: Path, token: str) -> None:
-        super().__init__(folder / f"{DATA}{STATE_SUFFIX}", token)
+        super().__init__(folder / f"{DATA}{STATE_SUFFIX}", folder / f"{DATA}.log", token)
         self.jobs, self.store = list(jobs), store
 
     def work(self) -> tuple[str, bool]:

@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3 python; do \
 
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup quickstart test check test-slow test-long test-browser perf clean
+.PHONY: help setup quickstart test check test-slow test-long test-browser test-slurm perf clean
 
 help:
 	@echo "make quickstart   the main job on the built-in world: pretrain, transfer, leaderboard (minutes on a laptop)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-slow    tests that take longer: kill and resume, distributed, packaging"
 	@echo "make test-long    trainings of minutes each, with right and with shuffled labels"
 	@echo "make test-browser tests of the report pages in headless Chromium (skipped without it)"
+	@echo "make test-slurm   suites on a Slurm that the tests start (skipped without slurm-wlm and munge)"
 	@echo "make perf         speed ratios; run on an idle machine"
 	@echo "make clean        remove $(VENV); runs are never touched"
 
@@ -63,6 +64,9 @@ test-long: setup
 
 test-browser: setup
 	@$(BIN)/python -m pytest -n 0 -m browser tests/browser $(PYTEST)
+
+test-slurm: setup
+	@$(BIN)/python -m pytest -n 0 -m slurm tests/slurm $(PYTEST)
 
 perf: setup
 	@$(BIN)/python -m pytest -n 0 --benchmark-enable -m perf tests/perf -s $(PYTEST)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +76,7 @@ class LocalExecutor:
         arguments: options handed to every command, such as ["--runs", "runs"].
         slots: how many jobs run at once.
         start: starts a command: `ssl_motion.launching.Fresh`, or a `Forks`.
+        processes: how many processes a job runs in; more than one are started through torchrun.
         find_finished: looks for a job's finished run, given the runs of its parents; such jobs are not started.
     """
 
@@ -85,9 +87,10 @@ class LocalExecutor:
         slots: int,
         find_finished: Callable[[Job, Sequence[str]], str | None] = lambda job, parents: None,
         start: Callable[[Sequence[str], Path, Path], Running] = Fresh,
+        processes: Callable[[Job], int] = lambda job: 1,
     ) -> None:
         self.folder, self.arguments, self.slots = folder, arguments, slots
-        self.find_finished, self.start = find_finished, start
+        self.find_finished, self.start, self.processes = find_finished, start, processes
 
     def run(self, jobs: Iterable[Job], on_change: Callable[[list[JobStatus]], None]) -> list[JobStatus]:
         """Run all jobs; a failure skips what depends on it and stops nothing else.
@@ -100,7 +103,7 @@ class LocalExecutor:
             The final statuses. On Ctrl-C, SIGTERM, a closed terminal or an error, running jobs are asked to stop
             (they write a checkpoint); all but an error end as KeyboardInterrupt.
         """
-        with _signals_as_interrupts():
+        with signals_as_interrupts():
             return self._run(jobs, on_change)
 
     def _run(self, jobs: Iterable[Job], on_change: Callable[[list[JobStatus]], None]) -> list[JobStatus]:
@@ -140,11 +143,12 @@ class LocalExecutor:
 
     def _start(self, status: JobStatus, parent_runs: list[str]) -> None:
         spec_file = job_spec_file(self.folder, status.job)
-        content = status.job.run_spec(parent_runs)
-        write_text(spec_file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        write_text(spec_file, yaml.safe_dump(status.job.run_spec(parent_runs), sort_keys=False, allow_unicode=True))
         # A session of its own: Ctrl-C reaches the jobs through `_stop` alone, once.
         command = [*status.job.command(spec_file, parent_runs), *self.arguments]
-        status.process = self.start(command, spec_file.with_suffix(".out"), status.log)
+        processes = self.processes(status.job)
+        start = self.start if processes == 1 else partial(Fresh, processes=processes)
+        status.process = start(command, spec_file.with_suffix(".out"), status.log)
         status.state, status.began = "running", time.monotonic()
 
     def _collect(self, status: JobStatus) -> None:
@@ -153,7 +157,7 @@ class LocalExecutor:
         status.seconds = time.monotonic() - status.began
         if code is None:
             return
-        answer = _answer(job_spec_file(self.folder, status.job).with_suffix(".out"))
+        answer = read_answer(job_spec_file(self.folder, status.job).with_suffix(".out"))
         if code == 0 and "path" in answer:
             status.run = answer["path"]
             status.state = "reused" if answer.get("cached") else "done"
@@ -173,7 +177,7 @@ class LocalExecutor:
 
 
 @contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
+def signals_as_interrupts() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end in KeyboardInterrupt, as Ctrl-C does; what is ignored (nohup) stays ignored."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
@@ -187,7 +191,7 @@ def _signals_as_interrupts() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _answer(path: Path) -> dict[str, Any]:
+def read_answer(path: Path) -> dict[str, Any]:
     """Read the JSON object that a command printed; empty when it printed none."""
     try:
         answer = json.loads(path.read_text(encoding="utf-8").strip() or "{}")

@@ -46,11 +46,24 @@ class Running(Protocol):
         """Wait for its end; None where it has not come in `timeout` seconds."""
 
 
-class Fresh:
-    """A command in a new Python, in a session of its own."""
+def command_line(arguments: Sequence[str], processes: int = 1) -> list[str]:
+    """What to type for `ssl-bench ARGUMENTS`, through torchrun where it is to run in several processes of one node."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    return [sys.executable, *(launcher if processes > 1 else []), "-m", "ssl_motion", *arguments]
 
-    def __init__(self, arguments: Sequence[str], out: Path, log: Path) -> None:
-        command = [sys.executable, "-m", "ssl_motion", *arguments]
+
+class Fresh:
+    """A command in a new Python, in a session of its own.
+
+    Args:
+        arguments: of `ssl-bench`.
+        out: file for its output.
+        log: file for its messages.
+        processes: more than one start it through torchrun.
+    """
+
+    def __init__(self, arguments: Sequence[str], out: Path, log: Path, processes: int = 1) -> None:
+        command = command_line(arguments, processes)
         with log.open("wb") as errors, out.open("wb") as answers:
             self._process = subprocess.Popen(
                 command,
@@ -75,7 +88,11 @@ class Fresh:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Stop it at once."""
+        """Stop it at once, and the workers of torchrun, which would outlive it."""
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self._process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         self._process.kill()
 
     def wait(self, timeout: float) -> int | None:

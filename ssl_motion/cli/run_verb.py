@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.executor_options import executor_options
+
 if TYPE_CHECKING:
     from ssl_motion.executors import JobStatus
     from ssl_motion.sweep import Job, SuiteSpec
@@ -23,6 +25,7 @@ _OPTIONS = (
 
 def suite_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every verb that runs a suite (arguments of `run_suite`)."""
+    function = executor_options(function)
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -36,12 +39,23 @@ def command(suite: str, **options: Any) -> None:
 
     Pretrains and transfers for every seed, several runs side by side, reuses what
     is finished, continues what was interrupted, and writes the reports on the suite's runs.
+    With --executor slurm the runs are jobs of the cluster: they go on when this command ends, and it finds them again.
     """
     run_suite(suite, **options)
 
 
 def run_suite(
-    suite: str, *, runs_folder: str | None, jobs: int | None, device: str, out: str | None, dry_run: bool, as_json: bool
+    suite: str,
+    *,
+    runs_folder: str | None,
+    jobs: int | None,
+    device: str,
+    executor: str,
+    processes: int | None,
+    out: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **slurm: Any,
 ) -> None:
     """Run a suite, or say what would run.
 
@@ -50,36 +64,44 @@ def run_suite(
         runs_folder: folder of all runs; None for the usual one.
         jobs: how many run side by side; None for as many as there are cores.
         device: "auto", "cpu" or "cuda".
+        executor: "local" or "slurm".
+        processes: of every run; None for as many as the configs say.
         out: folder of the reports; None for one below that of all runs.
         dry_run: print and stop.
         as_json: print JSON.
+        slurm: the values of the options that begin with --slurm-.
 
     Raises:
         UsageError: Something in the suite is wrong.
         RunError: Some runs failed, or the suite was interrupted or runs already.
     """
     from ssl_motion.cli.suite_display import SuiteDisplay
+    from ssl_motion.cli.suite_executors import local_budget, local_executor, slurm_budget, slurm_executor
     from ssl_motion.cli.suite_plan import counted, estimate, print_plan
     from ssl_motion.cli.suite_reports import earlier_records, write_reports
     from ssl_motion.costs import Costs, timed_pretrainings, timed_records
     from ssl_motion.errors import RunError
-    from ssl_motion.executors import LocalExecutor
-    from ssl_motion.launching import Forks, Fresh
     from ssl_motion.locking import held
     from ssl_motion.paths import runs_root
+    from ssl_motion.several_processes import share_batches
     from ssl_motion.store import Store
-    from ssl_motion.suite_state import check_jobs, finished_run, finished_runs, merged, modules_of, prepare_worlds
+    from ssl_motion.suite_state import check_jobs, finished_runs, merged
     from ssl_motion.sweep import load_suite, plan
 
     spec = load_suite(suite)
-    planned = merged(plan(spec))
-    runs = runs_root(runs_folder)
+    planned = merged(plan(spec) if processes is None else share_batches(plan(spec), processes))
+    runs = runs_root(runs_folder) if executor == "local" else runs_root(runs_folder).resolve()
     store = Store(runs)
-    slots, threads, kind = _budget(jobs, device)
+    budget = (
+        local_budget(jobs, device, processes or 1)
+        if executor == "local"
+        else slurm_budget(jobs or len(planned), slurm, processes or 1)
+    )
     finished = finished_runs(planned, store)
     own, others = earlier_records(runs)
+    kind = budget.device
     costs = Costs(timed_pretrainings(store, kind) + timed_records(own, kind), timed_records(others, kind))
-    expected = estimate(planned, finished, costs, slots)
+    expected = estimate(planned, finished, costs, budget.slots)
     if dry_run:
         print_plan(spec.title, planned, finished, expected, as_json)
     check_jobs(planned, store)
@@ -88,36 +110,21 @@ def run_suite(
     name = Path(suite).stem
     began = time.monotonic()
     click.echo(f"{spec.title}\n{counted(planned, finished, expected)}, below {runs.resolve()}", err=True)
-    arguments = ["--runs", str(runs), "--device", device, "--threads", str(threads)]
+    arguments = ["--runs", str(runs), "--device", device]
+    arguments += ["--threads", str(budget.threads), "--workers", str(budget.workers)]
     folder = runs / "suites" / name
     try:
         # Two suites at once would write each other's logs.
-        with held(folder, "suite.lock"), SuiteDisplay(slots, costs) as display:
-            prepare_worlds([job for job in planned if job.name not in finished], store, processes=slots)
-            executor = LocalExecutor(
-                folder,
-                arguments,
-                slots,
-                lambda job, parents: finished_run(job, parents, store),
-                Forks(modules_of(planned)) if Forks.available() else Fresh,
-            )
-            statuses = executor.run(planned, display.update)
+        with held(folder, "suite.lock"), SuiteDisplay(budget.slots, costs) as display:
+            if executor == "local":
+                chosen = local_executor(folder, store, arguments, budget, processes, planned, finished)
+            else:
+                chosen = slurm_executor(folder, store, arguments, slurm, jobs, processes)
+            statuses = chosen.run(planned, display.update)
     except KeyboardInterrupt:
         raise RunError("interrupted; the same command continues where it stopped") from None
     written = write_reports(statuses, spec, Path(out) if out else runs / "reports" / name, as_json)
     _finish(statuses, written, spec, time.monotonic() - began, as_json)
-
-
-def _budget(jobs: int | None, device: str) -> tuple[int, int, str]:
-    """Choose (runs side by side, torch threads each, kind of device): two one-thread processes beat one of two."""
-    import shutil
-
-    from ssl_motion.executors import usable_cores
-
-    cores = usable_cores()
-    on_gpu = device == "cuda" or (device == "auto" and shutil.which("nvidia-smi") is not None)
-    slots = jobs or (1 if on_gpu else cores)
-    return slots, max(1, cores // slots), "cuda" if on_gpu else "cpu"
 
 
 def _finish(

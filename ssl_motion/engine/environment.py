@@ -18,6 +18,9 @@ import torch.distributed as dist
 
 from ssl_motion.errors import RunError, UsageError
 
+WORKER_SECONDS = 20.0
+"""How long a loader's worker outlives SIGTERM: less than Slurm and torchrun (30 s) wait before they kill."""
+
 
 class StoppedBySignal(RunError):
     """The run was asked to stop, wrote a checkpoint and stopped; the same command continues it."""
@@ -123,17 +126,22 @@ class StopRequest:
         self._process = os.getpid()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Note the first request; a second one stops at once."""
+        """Note the first request; Ctrl-C after it stops at once.
+
+        Slurm sends SIGTERM to every process of a job, torchrun passes it on to its workers, and both repeat it.
+        """
         del frame
         if os.getpid() != self._process:
-            # A loader's worker, forked with this handler: the main process decides, by SIGTERM.
+            # A loader's worker, forked with this handler. The main process needs it alive until the checkpoint is
+            # written, and then ends it; one that it can no longer end goes by itself.
             if number == signal.SIGTERM:
-                signal.signal(number, signal.SIG_DFL)
-                os.kill(os.getpid(), number)
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                signal.setitimer(signal.ITIMER_REAL, WORKER_SECONDS)
             return
-        if self.signal_name is not None:
+        if self.signal_name is None:
+            self.signal_name = signal.Signals(number).name
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal_name = signal.Signals(number).name
 
     def seen_by_any(self, device: str) -> bool:
         """Whether any process got the request. Every process must call this at the same iteration."""

@@ -25,6 +25,11 @@ class RecipeTask(PresetTask[RecipeConfigT, PresetT]):
     """
 
     @property
+    def shares_work(self) -> bool:
+        """MMEngine shares a recipe's batches among processes."""
+        return True
+
+    @property
     def recipe_file(self) -> str:
         """File of the preset's recipe, or its name in `configs/transfer`; the preset's own name unless overridden."""
         return self.settings.preset

@@ -128,6 +128,11 @@ class TransferTask(ABC):
         """How the protocol, as configured, relates to the complete one (see `ssl_motion.record.ResultRecord`)."""
         return "full"
 
+    @property
+    def shares_work(self) -> bool:
+        """Whether `run` shares its batches among the processes of torchrun; else a suite starts it in one process."""
+        return False
+
     @abstractmethod
     def backbone(self) -> dict[str, Any]:
         """Describe the backbone that the recipe trains: a `ssl_motion.spec.BackboneSpec` as a dict."""

@@ -22,6 +22,11 @@ class Voc07Cls(PresetTask[Voc07ClsConfig, Preset]):
     metrics = (Metric("mAP", primary=True), Metric("mAP07"))
     puppets_layouts = ("voc07",)
 
+    @property
+    def shares_work(self) -> bool:
+        """Fine-tuning shares its batches among processes; features are read in one."""
+        return self.preset.kind == "finetune"
+
     def protocol(self) -> dict[str, Any]:
         """State the facts that make results comparable."""
         train, test = self._splits

@@ -5,29 +5,37 @@ cannot disagree.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
-from ssl_motion_reports.differences import Differences, differences
+from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.frame import entries, summarise, tidy
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
-from ssl_motion_reports.statistics.bootstrap import mean_interval
+from ssl_motion_reports.statistics.bootstrap import mean_interval, moved_together, shared_covariance
 from ssl_motion_reports.statistics.ranks import rank_intervals
-from ssl_motion_reports.statistics.replicates import replicates_of
+from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, start_of
 from ssl_motion_reports.statistics.resolution import resolution
 
 
-def build_board(records: Sequence[ResultRecord]) -> Board:
+def build_board(
+    records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None, cache: Path | None = None
+) -> Board:
     """Group and rank records, reproduced and published alike.
 
     Own results come first, among the tasks and inside them; what is published keeps the order of its file.
+
+    Args:
+        records: what to show.
+        sources: identity -> record file; where the per-image files lie beside them, intervals are over images too.
+        cache: folder that keeps what was computed of per-image files, so that it is computed once; None keeps nothing.
     """
     records = sorted(records, key=_record_order)
     by_fingerprint: dict[str, dict[str, list[ResultRecord]]] = {}
@@ -36,7 +44,10 @@ def build_board(records: Sequence[ResultRecord]) -> Board:
     frame = tidy(records)
     summary = summarise(frame) if len(frame) else frame
     figures = {str(key): part for key, part in summary.groupby("entry", sort=False)}
-    groups = [_group(members, figures) for members in by_fingerprint.values()]
+    groups = [
+        _group(members, figures, {key: replicates_of(each, sources, cache) for key, each in members.items()})
+        for members in by_fingerprint.values()
+    ]
     tasks: dict[str, list[Group]] = {}
     for group in groups:
         tasks.setdefault(group.task, []).append(group)
@@ -86,18 +97,22 @@ def _group_order(group: Group) -> tuple[bool, int]:
     return (not group.reproduced, list(SCALE_MARKS).index(group.scale))
 
 
-def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFrame]) -> Group:
+def _group(
+    members: dict[str, list[ResultRecord]],
+    figures: dict[str, pd.DataFrame],
+    replicates: Mapping[str, Sequence[Replicate]],
+) -> Group:
     everything = [record for replicates in members.values() for record in replicates]
     lead = next((record for record in everything if record.origin.kind == "reproduced"), everything[0])
     # The lead's own metrics, in its order, then those that only others have.
     metrics = {metric.name: metric for record in (lead, *everything) for metric in record.metrics}
     primary = metrics[lead.primary.name]
     labels = entry_labels(members)
-    lines = [_entry(key, labels[key], replicates, figures[key]) for key, replicates in members.items()]
+    lines = [_entry(key, labels[key], each, figures[key], replicates[key]) for key, each in members.items()]
     same_setup = lead.protocol.get("setup") != UNKNOWN
     ranked = same_setup and len(lines) > 1
     ordered = _rank(lines, primary, ranked)
-    told_apart = differences({entry.key: _seeds_values(entry, primary.name) for entry in ordered})
+    told_apart = _differences({entry.key: _seeds_values(entry, primary.name) for entry in ordered}, replicates)
     return Group(
         fingerprint=lead.protocol_fingerprint,
         task=lead.task,
@@ -115,6 +130,18 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFra
     )
 
 
+def _differences(
+    values: Mapping[str, Sequence[float]], replicates: Mapping[str, Sequence[Replicate]]
+) -> Differences | None:
+    """Compare entries over seeds, and over test images where all that are compared were judged on the same ones."""
+    sides = [replicates[key] for key in comparable(values)]
+    moved = moved_together(sides) if sides else None
+    if moved is None:
+        return differences(values)
+    known = sides[0][0].images
+    return differences(values, shared=shared_covariance(moved), images=known.images if known else 0)
+
+
 def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
     """Values that speak for a method's spread: none where seeds share a pretraining, or a number is published."""
     value = entry.values.get(metric)
@@ -125,8 +152,7 @@ def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
 
 def _trunks(replicates: Sequence[ResultRecord]) -> int:
     """Number of different pretrained trunks behind some seeds: runs, and files of weights; 0 for a random start."""
-    learned = [record for record in replicates if record.pretraining is not None]
-    return len({record.pretraining.run or str(record.spec.get("init")) for record in learned if record.pretraining})
+    return len({start for record in replicates if (start := start_of(record)) is not None})
 
 
 def _say_differences(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
@@ -177,7 +203,9 @@ def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
     ]
 
 
-def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataFrame) -> Entry:
+def _entry(
+    key: str, label: str, replicates: list[ResultRecord], lines: pd.DataFrame, seen: Sequence[Replicate]
+) -> Entry:
     first, common = replicates[0], lines.iloc[0]
     values = {
         str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"])
@@ -217,7 +245,7 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataF
         source=source,
         remarks=tuple(remarks),
         records=tuple(replicates),
-        interval=mean_interval(replicates_of(replicates)),
+        interval=mean_interval(seen) if seen else None,
     )
 
 

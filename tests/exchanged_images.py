@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ssl_motion.openmmlab.confusion import PerImageConfusion, confusion_cells, scores
+from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, scores
 from ssl_motion.ranking import Rule, mean_present
-from ssl_motion_benchmarks.voc07.detections import OVERLAP, PerImageBoxes, overlaps
+from ssl_motion_benchmarks.voc07.detections import OVERLAP, collect, overlaps
 from ssl_motion_benchmarks.voc07.devkit import Objects
 
 
@@ -84,7 +84,7 @@ def blind_detection(known: Sequence[Objects], asked: Sequence[Objects], classes:
         np.array([share for _, share, _ in found], np.float32),
         np.array([kind for _, _, kind in found], np.int64),
     )
-    kept = PerImageBoxes.collect(
+    kept = collect(
         {f"{place:06d}": (guess, objects) for place, objects in enumerate(asked)},
         [str(kind) for kind in range(classes)],
     )

@@ -104,6 +104,7 @@ _LATEX = {
     "-": r"{-}",
     PLUS_MINUS: r"$\pm$",
     "\N{DAGGER}": r"\textdagger{}",
+    "\N{EN DASH}": "--",
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 STEM = "leaderboard"
 COSTS = "cost"
+IMAGE_DRAWS = "image_draws"
+"""Usual name of the folder, beside the runs, that keeps what was computed of per-image files."""
 
 
 def write_leaderboard(
@@ -27,6 +30,7 @@ def write_leaderboard(
     sources: Mapping[str, Path] | None = None,
     title: str = "Leaderboard",
     notes: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> list[Path]:
     """Write the leaderboard of exactly these records, in every format.
 
@@ -36,6 +40,7 @@ def write_leaderboard(
         sources: identity -> record file, to link to; missing files are no error.
         title: heading of the page.
         notes: what a reader should know, printed under the heading.
+        cache: folder that keeps what was computed of per-image files (`build_board`).
 
     Returns:
         The files: Markdown, CSV, LaTeX, HTML and, where there are own results, a picture of them and one of cost
@@ -49,7 +54,7 @@ def write_leaderboard(
     from ssl_motion_reports.picture import draw
     from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
 
-    board = build_board(records)
+    board = build_board(records, sources, cache)
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
     texts = {
         "html": to_html(board, out, files, title, notes),
@@ -71,11 +76,17 @@ def write_leaderboard(
     return written + draw_costs(board, out / COSTS)
 
 
-def print_leaderboard(records: Sequence[ResultRecord], console: "Console | None" = None) -> None:
-    """Print the groups with own results as tables."""
+def print_leaderboard(
+    records: Sequence[ResultRecord],
+    console: "Console | None" = None,
+    *,
+    sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
+) -> None:
+    """Print the groups with own results as tables; sources and cache are those of `write_leaderboard`."""
     from ssl_motion_reports.terminal import print_board
 
-    print_board(build_board(records), console)
+    print_board(build_board(records, sources, cache), console)
 
 
 def as_data(board: Board) -> dict[str, Any]:
@@ -87,6 +98,7 @@ def as_data(board: Board) -> dict[str, Any]:
                     name: getattr(group, name) for name in ("task", "fingerprint", "name", "backbone", "scale", "facts")
                 },
                 **{name: getattr(group, name) for name in ("primary", "ranked", "reproduced", "remarks")},
+                "resolution": group.resolution,
                 "entries": [
                     {
                         **{
@@ -97,7 +109,8 @@ def as_data(board: Board) -> dict[str, Any]:
                         **{name: getattr(entry, name) for name in ("pretraining_seconds", "transfer_seconds")},
                         **{name: getattr(entry, name) for name in ("images_seen", "images_per_second")},
                         **{name: getattr(entry, name) for name in ("peak_memory_mib", "device")},
-                        **{name: getattr(entry, name) for name in ("letters", "versus_random")},
+                        **{name: getattr(entry, name) for name in ("letters", "versus_random", "rank_interval")},
+                        "interval": None if entry.interval is None else asdict(entry.interval),
                         "metrics": {
                             name: {"mean": value.mean, "std": value.std, "values": value.values}
                             for name, value in entry.values.items()

@@ -15,6 +15,7 @@ from ssl_motion_reports.texts import (
     letter_cells,
     letter_columns,
     origin,
+    ranks,
     shown,
 )
 
@@ -49,7 +50,7 @@ def _group(group: Group, *, wide: bool) -> RenderableType:
     table.add_column("origin", overflow="fold")
     for entry in group.entries:
         # Text, not str: a name in square brackets is not markup.
-        cells = [Text(str(entry.rank or "")), Text(plain(entry.label))]
+        cells = [Text(ranks(entry)), Text(plain(entry.label))]
         cells += [Text(shown(entry, each), style="bold" if each.name == group.primary else "") for each in metrics]
         cells += [Text(cell) for cell in letter_cells(entry, group)[: len(said)]]
         cells += [Text(plain(learned_from(entry))), Text(cost(entry))] if wide else []

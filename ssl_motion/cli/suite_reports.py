@@ -22,15 +22,16 @@ def write_reports(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as
         The files; none where no transfer is finished.
     """
     from ssl_motion.sweep import all_remarks
-    from ssl_motion_reports.leaderboard import collect_records, print_leaderboard, write_leaderboard
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, print_leaderboard, write_leaderboard
 
     finished = [status for status in statuses if status.job.verb != "pretrain" and status.run]
     records, sources = collect_records([Path(status.run) / "record.json" for status in finished])
     if not records:
         return []
+    cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
     if not as_json:
-        print_leaderboard(records)
-    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=all_remarks(suite))
+        print_leaderboard(records, sources=sources, cache=cache)
+    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=all_remarks(suite), cache=cache)
 
 
 def earlier_records(runs: Path) -> "tuple[list[ResultRecord], list[ResultRecord]]":

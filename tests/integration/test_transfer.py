@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 from ssl_motion.cli.transfer_verb import command
-from ssl_motion.openmmlab.confusion import read_per_image, scores
+from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.record import Reproduced, read_record
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.store import RunFolder, Store

@@ -18,6 +18,10 @@ from ssl_motion_reports.frame import entries, summarise, tidy, trunks
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
+from ssl_motion_reports.statistics.bootstrap import mean_interval
+from ssl_motion_reports.statistics.ranks import rank_intervals
+from ssl_motion_reports.statistics.replicates import replicates_of
+from ssl_motion_reports.statistics.resolution import resolution
 
 
 def build_board(records: Sequence[ResultRecord]) -> Board:
@@ -105,8 +109,9 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFra
         primary=primary.name,
         ranked=ranked,
         remarks=tuple(_group_remarks(lines, same_setup)),
-        entries=tuple(_say_differences(ordered, told_apart, primary)),
+        entries=tuple(_say_ranks(_say_differences(ordered, told_apart, primary), told_apart, primary)),
         differences=told_apart,
+        resolution=resolution(told_apart, primary),
     )
 
 
@@ -135,6 +140,16 @@ def _say_differences(lines: list[Entry], told_apart: Differences | None, metric:
     return [
         replace(entry, letters=told_apart.letters.get(entry.key, ()), versus_random=versus(entry)) for entry in lines
     ]
+
+
+def _say_ranks(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
+    """Write into each ranked entry the ranks that it can have."""
+    if told_apart is None:
+        return lines
+    sign = -1 if metric.higher_is_better else 1
+    badness = {entry.key: sign * entry.values[metric.name].mean for entry in lines if entry.rank is not None}
+    ranks = rank_intervals(badness, told_apart.resolved, told_apart.letters.keys() & badness.keys())
+    return [replace(entry, rank_interval=ranks.get(entry.key)) for entry in lines]
 
 
 def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
@@ -196,6 +211,7 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataF
         source=source,
         remarks=tuple(remarks),
         records=tuple(replicates),
+        interval=mean_interval(replicates_of(replicates)),
     )
 
 

@@ -28,6 +28,7 @@ class Differences:
         spread: standard deviation over seeds, pooled over the entries.
         freedom: degrees of freedom of that spread.
         smallest: smallest difference of two means, over the numbers of seeds that there are, that is resolved.
+        seeds: of how many seeds such a pair is, in words.
     """
 
     letters: Mapping[str, tuple[str, ...]]
@@ -35,6 +36,7 @@ class Differences:
     spread: float
     freedom: int
     smallest: float
+    seeds: str
 
 
 def differences(values: Mapping[str, Sequence[float]], level: float = FAMILY_LEVEL) -> Differences | None:
@@ -62,7 +64,10 @@ def differences(values: Mapping[str, Sequence[float]], level: float = FAMILY_LEV
     }
     resolved = {pair for pair, least in needed.items() if abs(means[pair[0]] - means[pair[1]]) > least}
     both_ways = frozenset(resolved | {(other, one) for one, other in resolved})
-    return Differences(letter_display(list(known), both_ways), both_ways, spread, freedom, min(needed.values()))
+    smallest = min(needed, key=needed.__getitem__)
+    counts = sorted({len(known[key]) for key in smallest})
+    seeds = " and ".join(map(str, counts)) + " seeds"
+    return Differences(letter_display(list(known), both_ways), both_ways, spread, freedom, needed[smallest], seeds)
 
 
 @lru_cache

@@ -14,7 +14,7 @@ import pandas as pd
 from ssl_motion.record import MetricValue, Reported, ResultRecord
 from ssl_motion_reports.differences import Differences, differences
 from ssl_motion_reports.formatting import abridged, amount
-from ssl_motion_reports.frame import entries, summarise, tidy, trunks
+from ssl_motion_reports.frame import entries, summarise, tidy
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
@@ -118,9 +118,15 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFra
 def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
     """Values that speak for a method's spread: none where seeds share a pretraining, or a number is published."""
     value = entry.values.get(metric)
-    if value is None or entry.origin != "reproduced" or 0 < trunks(entry.records) < len(entry.records):
+    if value is None or entry.origin != "reproduced" or 0 < _trunks(entry.records) < len(entry.records):
         return ()
     return value.values
+
+
+def _trunks(replicates: Sequence[ResultRecord]) -> int:
+    """Number of different pretrained trunks behind some seeds: runs, and files of weights; 0 for a random start."""
+    learned = [record for record in replicates if record.pretraining is not None]
+    return len({record.pretraining.run or str(record.spec.get("init")) for record in learned if record.pretraining})
 
 
 def _say_differences(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
@@ -186,11 +192,11 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataF
         remarks += [origin.confounds] if origin.confounds else []
     else:
         remarks += ["one seed: no spread"] if len(replicates) == 1 else []
-        learned = trunks(replicates)
-        if len(replicates) > 1 and learned == 1:
+        trunks = _trunks(replicates)
+        if len(replicates) > 1 and trunks == 1:
             remarks.append("one pretraining: the spread is that of fine-tuning alone")
-        elif 0 < learned < len(replicates):
-            remarks.append(f"{learned} pretrainings for {len(replicates)} seeds: they are not independent")
+        elif 0 < trunks < len(replicates):
+            remarks.append(f"{trunks} pretrainings for {len(replicates)} seeds: they are not independent")
         if origin.provenance.dirty:
             remarks.append("measured with uncommitted changes in the code")
     return Entry(

@@ -111,12 +111,6 @@ def _seeds_differ(group: list[ResultRecord]) -> bool:
     return len({record.seed for record in group}) == len(group)
 
 
-def trunks(replicates: Sequence[ResultRecord]) -> int:
-    """Number of different pretrained trunks behind some seeds: runs, and files of weights; 0 for a random start."""
-    learned = [record for record in replicates if record.pretraining is not None]
-    return len({record.pretraining.run or str(record.spec.get("init")) for record in learned if record.pretraining})
-
-
 def tidy(records: Sequence[ResultRecord]) -> pd.DataFrame:
     """Lay records out as a table with one line for each record and metric.
 

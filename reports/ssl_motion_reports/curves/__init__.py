@@ -41,13 +41,19 @@ def declared_curves(curves: Mapping[str, CurveSpec], declared: Mapping[str, Any]
     return {name: Declared(spec, tuple(listed_values(declared, spec.x))) for name, spec in curves.items()}
 
 
-def write_curves(curves: Mapping[str, Declared], records: Sequence[ResultRecord], out: Path) -> dict[str, list[Path]]:
+def write_curves(
+    curves: Mapping[str, Declared],
+    records: Sequence[ResultRecord],
+    out: Path,
+    sources: Mapping[str, Path] | None = None,
+) -> dict[str, list[Path]]:
     """Draw curves from records.
 
     Args:
         curves: name, which is the files' too -> curve.
         records: to find the points in.
         out: folder to write into, made when missing.
+        sources: identity -> record file; statistics image by image lie beside it.
 
     Returns:
         Name -> PNG, SVG and CSV; none for a curve without results, and then files of an earlier report are removed.
@@ -58,7 +64,7 @@ def write_curves(curves: Mapping[str, Declared], records: Sequence[ResultRecord]
     """
     written = {}
     for name, each in curves.items():
-        curve = build_curve(name, each.spec, records, each.listed)
+        curve = build_curve(name, each.spec, records, each.listed, sources)
         files = draw_curve(curve, out / name)
         table = out / f"{name}.csv"
         if files:

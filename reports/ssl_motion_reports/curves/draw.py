@@ -201,7 +201,7 @@ def _notes(curve: Curve, width: float) -> list[str]:
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     words = [f"Points: means over {seeds} seed{'s' if counts[-1] > 1 else ''}."]
     if known:
-        over = " and ".join(dict.fromkeys(source for interval in known for source in interval.sources))
+        over = " or ".join(sorted({" and ".join(interval.sources) for interval in known}, reverse=True))
         words.append(f"Bars and bands: {known[0].level:.0%} intervals of the mean over {over}.")
     if len(known) < len(points):
         words.append("Hollow, or no band: one seed or one pretraining, so no interval.")

@@ -1,7 +1,9 @@
 """From records to the points of a curve."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ssl_motion.curves import CurveSpec, belongs, place
@@ -11,19 +13,43 @@ from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import MetricValue, ResultRecord
 from ssl_motion_reports.curves.places import categories_of, facts_along_x, has_x, value_text
 from ssl_motion_reports.curves.shapes import Curve, Line, Panel, Point
-from ssl_motion_reports.curves.spread import Interval, seeds_interval
 from ssl_motion_reports.curves.titles import panel_details
 from ssl_motion_reports.formatting import number
-from ssl_motion_reports.frame import entries, trunks
+from ssl_motion_reports.frame import entries
 from ssl_motion_reports.labels import differing, settings
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.published.curves import published_curve
+from ssl_motion_reports.statistics.bootstrap import Interval, mean_interval
+from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, start_of
 
 Entries = list[list[ResultRecord]]
 """Replicates of each point."""
 
 
-def build_curve(name: str, spec: CurveSpec, records: Sequence[ResultRecord], listed: Sequence[Any] = ()) -> Curve:
+@dataclass(frozen=True)
+class _Reading:
+    """How records are read.
+
+    Attributes:
+        spec: of the curve.
+        categories: texts of the x axis; none for a scale of numbers.
+        along_x: facts of the protocol that go with x.
+        sources: identity -> record file.
+    """
+
+    spec: CurveSpec
+    categories: tuple[str, ...]
+    along_x: frozenset[str]
+    sources: Mapping[str, Path]
+
+
+def build_curve(
+    name: str,
+    spec: CurveSpec,
+    records: Sequence[ResultRecord],
+    listed: Sequence[Any] = (),
+    sources: Mapping[str, Path] | None = None,
+) -> Curve:
     """Find a curve's points in records.
 
     Results of one line that share a place on the x axis and differ in more than their seeds are never averaged: the
@@ -34,6 +60,7 @@ def build_curve(name: str, spec: CurveSpec, records: Sequence[ResultRecord], lis
         spec: what belongs to it.
         records: reproduced ones; others are left out.
         listed: values of x in the order of the axis, for categories; those that are not among them come last.
+        sources: identity -> record file; statistics image by image lie beside it.
 
     Raises:
         UsageError: No result has the metric, or no published curve the name.
@@ -51,15 +78,15 @@ def build_curve(name: str, spec: CurveSpec, records: Sequence[ResultRecord], lis
     for record in chosen:
         by_protocol.setdefault(_protocol_key(record, along_x), []).append(record)
     references = [record for record in own if record.method in spec.references]
-    categories = categories_of(chosen, spec, listed)
-    panels = []
+    reading = _Reading(spec, tuple(categories_of(chosen, spec, listed)), along_x, sources or {})
+    drawn = []
     for key, part in by_protocol.items():
         level = [record for record in references if _protocol_key(record, along_x) == key]
-        panels.append(_panel(part, level, spec, along_x, categories))
-    panels, lonely = _worth_drawing(panels)
+        drawn.append(_panel(part, level, reading))
+    panels, lonely = _worth_drawing(drawn)
     if lonely:
         remarks.append(f"{lonely} protocol{'s' if lonely > 1 else ''} with one place on the x axis: left out")
-    return Curve(name, spec, tuple(categories), tuple(panel_details(panels)), published, tuple(remarks))
+    return Curve(name, spec, reading.categories, tuple(panel_details(panels)), published, tuple(remarks))
 
 
 def _metric(record: ResultRecord, spec: CurveSpec) -> MetricValue | None:
@@ -87,13 +114,8 @@ def _protocol_key(record: ResultRecord, along_x: Iterable[str]) -> str:
     return digest([record.task, record.backbone, record.scale, facts])
 
 
-def _panel(
-    records: list[ResultRecord],
-    level: list[ResultRecord],
-    spec: CurveSpec,
-    along_x: frozenset[str],
-    categories: list[str],
-) -> Panel:
+def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Reading) -> Panel:
+    spec, first = reading.spec, records[0]
     lines: dict[str, Entries] = {}
     for replicates in entries(records).values():
         values = [(path.rpartition(".")[2], value_text(place(replicates[0], path))) for path in spec.lines]
@@ -102,26 +124,8 @@ def _panel(
     drawn = []
     for label, members in lines.items():
         for detail, part in _told_apart(members, spec).items():
-            points = [_point(replicates, spec, categories) for replicates in part]
-            drawn.append(Line(", ".join(filter(None, (label, detail))), tuple(sorted(points, key=lambda each: each.x))))
+            drawn.append(_line(", ".join(filter(None, (label, detail))), part, reading))
     drawn.sort(key=lambda line: _natural(line.label))
-    if along_x:
-        # A level line says that x has no part in it, which here is not so: a reference is a line like the others.
-        by_method: dict[str, Entries] = {}
-        for replicates in entries(level).values():
-            if has_x(replicates[0], spec) and (not categories or _x_text(replicates, spec) in categories):
-                by_method.setdefault(replicates[0].method, []).append(replicates)
-        references = [
-            Line(method, tuple(sorted((_point(each, spec, categories) for each in part), key=lambda each: each.x)))
-            for method, part in by_method.items()
-        ]
-    else:
-        named = entries([record for record in level if _metric(record, spec) is not None])
-        references = [
-            Line(replicates[0].method, (_point(replicates, spec, categories, is_level=True),), is_reference=True)
-            for replicates in named.values()
-        ]
-    first = records[0]
     metric = _metric(first, spec)
     assert metric is not None
     return Panel(
@@ -129,11 +133,32 @@ def _panel(
         title=task_title(first.task),
         detail="",
         fingerprints=tuple(sorted({record.protocol_fingerprint for record in records})),
-        along_x=tuple(sorted(along_x)),
+        along_x=tuple(sorted(reading.along_x)),
         scale=first.scale,
         metric=metric,
-        lines=tuple(drawn + references),
+        lines=(*drawn, *_references(level, reading)),
     )
+
+
+def _references(records: list[ResultRecord], reading: _Reading) -> list[Line]:
+    """Lines of references: level, or where the protocol changes along x (and they with it) like any other."""
+    named = entries([record for record in records if _metric(record, reading.spec) is not None]).values()
+    if not reading.along_x:
+        return [
+            Line(replicates[0].method, (_point(replicates, reading, is_level=True),), is_reference=True)
+            for replicates in named
+        ]
+    by_method: dict[str, Entries] = {}
+    for replicates in named:
+        is_shown = not reading.categories or _x_text(replicates, reading.spec) in reading.categories
+        if has_x(replicates[0], reading.spec) and is_shown:
+            by_method.setdefault(replicates[0].method, []).append(replicates)
+    return [_line(method, part, reading) for method, part in by_method.items()]
+
+
+def _line(label: str, members: Entries, reading: _Reading) -> Line:
+    points = [_point(replicates, reading) for replicates in members]
+    return Line(label, tuple(sorted(points, key=lambda point: point.x)))
 
 
 def _natural(label: str) -> list[tuple[bool, float, str]]:
@@ -176,25 +201,35 @@ def _x_text(replicates: list[ResultRecord], spec: CurveSpec) -> str:
     return number(_mean([float(place(record, spec.x)) for record in replicates]))
 
 
-def _point(replicates: list[ResultRecord], spec: CurveSpec, categories: list[str], *, is_level: bool = False) -> Point:
-    metrics = [_metric(record, spec) for record in replicates]
-    values = tuple(metric.value for metric in metrics if metric is not None)
-    text = "" if is_level else _x_text(replicates, spec)
-    x = 0.0
+def _point(replicates: list[ResultRecord], reading: _Reading, *, is_level: bool = False) -> Point:
+    spec, metrics = reading.spec, [_metric(record, reading.spec) for record in replicates]
+    text, x = "", 0.0
     if not is_level:
-        x = categories.index(text) if categories else _mean([float(place(record, spec.x)) for record in replicates])
+        text = _x_text(replicates, spec)
+        numbers = [] if reading.categories else [float(place(record, spec.x)) for record in replicates]
+        x = _mean(numbers) if numbers else float(reading.categories.index(text))
     return Point(
-        x=float(x),
+        x=x,
         text=text,
-        values=values,
+        values=tuple(metric.value for metric in metrics if metric is not None),
         seeds=tuple(record.seed for record in replicates if record.seed is not None),
-        interval=_interval(replicates, values),
+        interval=_interval(replicates, reading),
         records=tuple(replicates),
     )
 
 
-def _interval(replicates: list[ResultRecord], values: tuple[float, ...]) -> Interval | None:
-    return None if 0 < trunks(replicates) < len(replicates) else seeds_interval(values)
+def _interval(replicates: list[ResultRecord], reading: _Reading) -> Interval | None:
+    """Interval of the mean; statistics image by image are those of the primary metric."""
+    metrics = [_metric(record, reading.spec) for record in replicates]
+    if all(metric == record.primary for metric, record in zip(metrics, replicates, strict=True)):
+        return mean_interval(replicates_of(replicates, reading.sources))
+    return mean_interval(
+        [
+            Replicate(record.seed, metric.value, None, start_of(record))
+            for metric, record in zip(metrics, replicates, strict=True)
+            if metric is not None
+        ]
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

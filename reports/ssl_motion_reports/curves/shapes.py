@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ssl_motion.curves import CurveSpec
 from ssl_motion.record import MetricValue, ResultRecord
-from ssl_motion_reports.curves.spread import Interval
 from ssl_motion_reports.published.curves import PublishedCurve
+from ssl_motion_reports.statistics.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Point:
         text: the value as it is printed.
         values: of the metric, by seed.
         seeds: of the runs.
-        interval: of the mean; None where one seed, or one pretraining behind all of them, says nothing of it.
+        interval: of the mean; None where neither seeds nor images say anything of it.
         records: behind it.
     """
 

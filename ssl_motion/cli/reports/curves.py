@@ -38,8 +38,8 @@ def command(
             "(ssl_motion/curves.py says how)."
         )
     runs = runs_root(runs_folder)
-    records, _ = own_records(runs, record_folders)
-    written = write_curves(curves, records, Path(out) if out else runs / "reports" / "curves")
+    records, sources = own_records(runs, record_folders)
+    written = write_curves(curves, records, Path(out) if out else runs / "reports" / "curves", sources)
     if as_json:
         click.echo(json.dumps({name: [str(path) for path in files] for name, files in written.items()}, indent=2))
         return

@@ -8,6 +8,7 @@ from ssl_motion.cli.reports import FIRST, own_records, record_options
 REPORTS = {
     "curves": "Curves that suites declare, with the papers' own points beside them.",
     "leaderboard": "Tables of all results beside published ones, one page and a picture.",
+    "paper": "Tables of the CMP and Mahendran papers as printed, with reproduced rows in their places.",
 }
 
 

@@ -19,8 +19,7 @@ from ssl_motion_reports.frame import entries
 from ssl_motion_reports.labels import differing, settings
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.published.curves import published_curve
-from ssl_motion_reports.statistics.bootstrap import Interval, mean_interval
-from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, start_of
+from ssl_motion_reports.spread import interval_of
 
 Entries = list[list[ResultRecord]]
 """Replicates of each point."""
@@ -208,27 +207,14 @@ def _point(replicates: list[ResultRecord], reading: _Reading, *, is_level: bool 
         text = _x_text(replicates, spec)
         numbers = [] if reading.categories else [float(place(record, spec.x)) for record in replicates]
         x = _mean(numbers) if numbers else float(reading.categories.index(text))
+    values = tuple(metric.value for metric in metrics if metric is not None)
     return Point(
         x=x,
         text=text,
-        values=tuple(metric.value for metric in metrics if metric is not None),
+        values=values,
         seeds=tuple(record.seed for record in replicates if record.seed is not None),
-        interval=_interval(replicates, reading),
+        interval=interval_of(replicates, values, reading.sources),
         records=tuple(replicates),
-    )
-
-
-def _interval(replicates: list[ResultRecord], reading: _Reading) -> Interval | None:
-    """Interval of the mean; statistics image by image are those of the primary metric."""
-    metrics = [_metric(record, reading.spec) for record in replicates]
-    if all(metric == record.primary for metric, record in zip(metrics, replicates, strict=True)):
-        return mean_interval(replicates_of(replicates, reading.sources))
-    return mean_interval(
-        [
-            Replicate(record.seed, metric.value, None, start_of(record))
-            for metric, record in zip(metrics, replicates, strict=True)
-            if metric is not None
-        ]
     )
 
 

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ssl_motion_reports.statistics.images import DRAWS
 from ssl_motion_reports.statistics.replicates import Replicate, independent
 
 LEVEL = 0.95
-DRAWS = 2000
 Float64Array = npt.NDArray[np.float64]
 
 
@@ -128,45 +128,59 @@ def _image_variance(
     sides: Sequence[tuple[float, Sequence[Replicate]]], by_seeds: bool, draws: int, seed: int
 ) -> tuple[int, float]:
     """Number of images, and the variance that they bring; 0 where they are not at hand for every replicate."""
-    known = [each.images for _, side in sides for each in side]
-    first = known[0]
-    if first is None or any(each is None or each.key != first.key for each in known):
+    moved = moved_together([side for _, side in sides], draws, seed)
+    if moved is None:
         return 0, 0.0
-    moved = [
-        np.stack([each.images.draws(draws, seed) for each in side if each.images is not None], axis=1)
-        for _, side in sides
-    ]
     signs = [sign for sign, _ in sides]
     if by_seeds:
-        return first.images, shared_variance(signs, moved)
-    together = sum((sign * part.mean(axis=1) for sign, part in zip(signs, moved, strict=True)), np.zeros(draws))
-    return first.images, float(np.var(together, ddof=1))
+        shared = shared_covariance(moved)
+        variance = float(np.array(signs) @ shared @ np.array(signs))
+    else:
+        means = np.stack([part.mean(axis=1) for part in moved], axis=1)
+        variance = float(np.var(means @ np.array(signs), ddof=1))
+    first = sides[0][1][0].images
+    return (0 if first is None else first.images), max(variance, 0.0)
 
 
-def shared_variance(signs: Sequence[float], moved: Sequence[Float64Array]) -> float:
-    """Variance over draws of the images of that part of a sum of means which does not depend on the seeds.
-
-    Args:
-        signs: of the sides.
-        moved: of each side the seeds' figures on each draw, [draws, seeds].
+def moved_together(
+    sides: Sequence[Sequence[Replicate]], draws: int = DRAWS, seed: int = 0
+) -> list[Float64Array] | None:
+    """Figures of the same draws of images: of each side [draws, seeds].
 
     Returns:
-        The sum, with signs, of the covariances: inside a side the mean over pairs of different seeds; 0 where the
-        estimate is below that.
+        None where a replicate's images are not at hand, or they are not the same for all. Draws that leave something
+        without anything to judge are left out.
+    """
+    known = [each.images for side in sides for each in side]
+    first = known[0]
+    if first is None or any(each is None or each.key != first.key for each in known):
+        return None
+    moved = np.stack([each.draws(draws, seed) for each in known if each is not None], axis=1)
+    moved = moved[np.isfinite(moved).all(axis=1)]
+    if len(moved) < draws / 2:
+        return None
+    return np.split(moved, np.cumsum([len(side) for side in sides])[:-1], axis=1)
+
+
+def shared_covariance(moved: Sequence[Float64Array]) -> Float64Array:
+    """Covariance over draws of the images of that part of several means which does not depend on the seeds.
+
+    Args:
+        moved: of each mean the seeds' figures on each draw, [draws, seeds].
+
+    Returns:
+        [sides, sides]: mean covariance between the seeds of two sides; inside a side between different seeds, of which
+        it must have two.
     """
     centred = [part - part.mean(axis=0) for part in moved]
     freedom = len(centred[0]) - 1
-    means = [part.mean(axis=1) for part in centred]
-    total = 0.0
-    for sign, part, mean in zip(signs, centred, means, strict=True):
+    means = np.stack([part.mean(axis=1) for part in centred], axis=1)
+    covariance: Float64Array = means.T @ means / freedom
+    for place, part in enumerate(centred):
         seeds = part.shape[1]
-        whole = float(mean @ mean) / freedom
         own = float((part**2).sum()) / freedom / seeds
-        total += sign**2 * (seeds * whole - own) / (seeds - 1)
-    for one in range(len(signs)):
-        for other in range(one):
-            total += 2 * signs[one] * signs[other] * float(means[one] @ means[other]) / freedom
-    return max(total, 0.0)
+        covariance[place, place] = (seeds * covariance[place, place] - own) / (seeds - 1)
+    return covariance
 
 
 def half_width(spreads: Sequence[tuple[float, int]], shared: float, images_freedom: int, level: float) -> float:

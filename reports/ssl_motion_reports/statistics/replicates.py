@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.record import ResultRecord
+from ssl_motion_reports.statistics.images import images_of
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -56,11 +57,14 @@ def replicates_of(
         sources: identity -> record file; per-image statistics lie beside it. None for none at hand.
         cache: folder that keeps what was computed of them; None keeps nothing.
     """
-    return [
-        Replicate(record.seed, record.primary.value, None, start_of(record))
-        for record in records
-        if record.origin.kind == "reproduced"
-    ]
+    at_hand = sources or {}
+    found = []
+    for record in records:
+        if record.origin.kind == "reproduced":
+            source = at_hand.get(record.identity)
+            images = images_of(record, source, cache) if source is not None else None
+            found.append(Replicate(record.seed, record.primary.value, images, start_of(record)))
+    return found
 
 
 def start_of(record: ResultRecord) -> str | None:

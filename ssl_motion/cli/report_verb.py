@@ -6,6 +6,7 @@ from ssl_motion.cli.lazy import LazyGroup
 from ssl_motion.cli.reports import FIRST, own_records, record_options
 
 REPORTS = {
+    "compare": "Two runs or two methods: differences by metric, class and image, with pictures.",
     "curves": "Curves that suites declare, with the papers' own points beside them.",
     "leaderboard": "Tables of all results beside published ones, one page and a picture.",
     "paper": "Tables of the CMP and Mahendran papers as printed, with reproduced rows in their places.",

@@ -47,12 +47,18 @@ def _bars(axes: "Axes", rows: Sequence[Difference], group: str) -> None:
         places - 0.2, [row.other for row in rows], height=0.36, color=OTHER, edgecolor=INK, linewidth=0.6, hatch="////"
     )
     for place, row in zip(places, rows, strict=True):
-        known = row.interval
-        text = f"{row.value:+.2f}" + (f"  [{number(known.low)}, {number(known.high)}]" if known else "")
+        own = row.interval
+        text = f"{row.value:+.2f}" + (f"  [{number(own.low)}, {number(own.high)}]" if own else "")
         axes.annotate(
             text, (1, float(place)), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             va="center", ha="left", color=INK, fontsize=8.5,
         )  # fmt: skip
+    known = [row.interval for row in rows if row.interval is not None]
+    head = "difference" + (f"  [{known[0].level:.0%} over {' and '.join(known[0].sources)}]" if known else "")
+    axes.annotate(
+        head, (1, 1), (8, 3), xycoords="axes fraction", textcoords="offset points", va="bottom", ha="left",
+        color=FAINT, fontsize=7.5,
+    )  # fmt: skip
     axes.set_yticks(places, [plain(row.name)[:24] for row in rows], fontsize=9, color=INK)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel(plain(group), color=FAINT, fontsize=9)

@@ -47,7 +47,7 @@ def new_figure(width: float, height: float) -> "Figure":
 def write_heads(figure: "Figure", comparison: Comparison, title: str, width: float, height: float) -> None:
     """Write title, sides and protocol at the top."""
     words = plain(f"{title}: {comparison.one.label} against {comparison.other.label}")
-    size = 12 * min(1.0, width * 10.5 / len(words))
+    size = 12 * min(1.0, width * 8.2 / len(words))
     figure.text(0.2 / width, 1 - 0.3 / height, words, fontsize=size, fontweight="bold", color=INK)
     detail = plain(f"{comparison.one.protocol}; protocol {comparison.fingerprint}")
     figure.text(0.2 / width, 1 - 0.52 / height, detail, fontsize=8 * min(1.0, width * 15 / len(detail)), color=FAINT)

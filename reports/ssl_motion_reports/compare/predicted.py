@@ -94,15 +94,20 @@ def draw_predictions(
                 for spine in axes.spines.values():
                     spine.set_color(LINE)
                 words = plain(heads[column]) if row == 0 else ""
-                axes.set_title(words[:30], fontsize=8.5 if len(words) < 22 else 7, color=INK, pad=3)
+                axes.set_title(_cut(words, 30), fontsize=8.5 if len(words) < 22 else 7, color=INK, pad=3)
                 known = values.get(each.name)
                 below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
-                axes.set_xlabel([each.name[:24], "", *below, ""][column], fontsize=7.5, color=FAINT, labelpad=2)
+                axes.set_xlabel(
+                    [_cut(plain(each.name), 24), "", *below, ""][column], fontsize=7.5, color=FAINT, labelpad=2
+                )
         write_heads(figure, comparison, "Images on which they differ most", width, height)
-        marks = [("one alone", ONE), ("other alone", OTHER), ("both", BOTH_RIGHT), ("neither", BOTH_WRONG)]
-        names = [comparison.one.label, comparison.other.label, "both", "neither"]
-        right = [(f"right: {name}", colour) for name, (_, colour) in zip(names, marks, strict=True)]
-        swatches = [*((classes[each], tuple(value / 255 for value in palette[each])) for each in named)]
+        right: list[tuple[str, Any]] = [
+            (f"{comparison.one.label} alone", ONE),
+            (f"{comparison.other.label} alone", OTHER),
+            ("both are right", BOTH_RIGHT),
+            ("neither", BOTH_WRONG),
+        ]
+        swatches = [(classes[each], tuple(value / 255 for value in palette[each])) for each in named]
         for place, entries in ((0.3 + 0.24 * legend_rows, right), (0.25, swatches)):
             handles = [
                 Line2D([], [], marker="s", lw=0, ms=8, mfc=colour, mec=INK, mew=0.5, label=plain(name))
@@ -117,10 +122,15 @@ def draw_predictions(
     return [file]
 
 
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def _coloured(part: npt.NDArray[Any], palette: Sequence[Sequence[int]]) -> UInt8Array:
     colours = np.full((256, 3), 255, dtype=np.uint8)
     colours[: len(palette)] = np.asarray(palette, dtype=np.uint8)
-    return colours[np.clip(part, 0, 255).astype(np.int64)]
+    drawn: UInt8Array = colours[np.clip(part, 0, 255).astype(np.int64)]
+    return drawn
 
 
 def _right(each: Predicted) -> UInt8Array:

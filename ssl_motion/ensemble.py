@@ -117,7 +117,7 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
     Raises:
         UsageError: As for `ensemble`.
     """
-    found = [_member(query, store) for query in runs]
+    found = [finished_member(query, store) for query in runs]
     members = tuple(sorted(found, key=lambda member: (member.record.method, member.folder.identity)))
     identities = [member.folder.identity for member in members]
     if len(members) < 2:
@@ -132,7 +132,7 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
                 f"differ in: {', '.join(_differences(first.record, other.record))}. Only runs of one task, trunk and "
                 "protocol are averaged."
             )
-    plan = _plan_of(first, store, data_root)
+    plan = plan_of_member(first, store, data_root)
     protocol = {**first.record.protocol, "ensemble": {"networks": len(members), "averaged": AVERAGED}}
     identity = run_identity(
         {"task": plan.spec.task, "protocol": protocol},
@@ -145,7 +145,13 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
     return EnsemblePlan(members, plan, protocol, store.folder("transfer", f"{preset}-ensemble-{methods}", identity))
 
 
-def _member(query: str, store: Store) -> Member:
+def finished_member(query: str, store: Store) -> Member:
+    """Find a finished transfer run of one network.
+
+    Raises:
+        UsageError: There is none of that name, it is not finished, or is an ensemble itself.
+        DataError: Its record is damaged.
+    """
     folder = store.find(query, "transfer")
     if not folder.is_finished:
         raise UsageError(f"{folder.path} is not finished. Start the same `ssl-bench transfer` command again.")
@@ -162,8 +168,12 @@ def _differences(first: ResultRecord, second: ResultRecord) -> list[str]:
     return whole + [key for key in keys if first.protocol.get(key) != second.protocol.get(key)]
 
 
-def _plan_of(member: Member, store: Store, data_root: Path | None) -> TransferPlan:
-    """Plan a run of a member's protocol, to find its task and data; they must be what they were."""
+def plan_of_member(member: Member, store: Store, data_root: Path | None) -> TransferPlan:
+    """Plan a run of a member's protocol, to find its task and data; they must be what they were.
+
+    Raises:
+        UsageError: The data are not there, or data or code are others today.
+    """
     spec = parse_spec(TransferSpec, {**member.record.spec, "init": "random"}, f"spec of {member.folder.path.name}")
     if data_root is None and spec.puppets is None:
         # The record holds no path, the folder's own spec does.

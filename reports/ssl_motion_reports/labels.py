@@ -25,9 +25,9 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
         same = [key for key, name in labels.items() if name == method]
         own = [key for key in same if members[key][0].origin.kind == "reproduced"]
         if len(own) > 1:
-            settings = {key: _settings(members[key][0]) for key in own}
+            known = {key: settings(members[key][0]) for key in own}
             for key in own:
-                own_settings = differing(settings[key], settings.values())
+                own_settings = differing(known[key], known.values())
                 shown = [f"{name.rpartition('.')[2]}={value}" for name, value in own_settings.items()][:3]
                 labels[key] += f" ({', '.join(shown) or f'variant {key[:4]}'})"
         if len({labels[key] for key in own}) < len(own):
@@ -36,7 +36,7 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
     return labels
 
 
-def _settings(record: ResultRecord) -> dict[str, Any]:
+def settings(record: ResultRecord) -> dict[str, Any]:
     """Flatten what is known of a record's pretraining to dotted keys; seeds and what moves no weights left out."""
     flat: dict[str, Any] = {}
 

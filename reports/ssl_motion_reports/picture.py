@@ -23,7 +23,7 @@ FRAME_INCHES = 1.75
 # Characters of a row's name; more are cut.
 LONGEST_NAME = 28
 INK, FAINT, LINE, DOT = "#1b1f24", "#5a6472", "#d5dae1", "#6f9fd0"
-_WORLDS = {"still": "still camera", "weak_pan": "weak pan", "full_camera": "full camera motion"}
+WORLDS = {"still": "still camera", "weak_pan": "weak pan", "full_camera": "full camera motion"}
 
 
 def draw(board: Board, path: Path, dpi: int = 160) -> bool:
@@ -158,7 +158,7 @@ def subtitle_of(group: Group, lines: list[Entry]) -> str:
     puppets: dict[str, Any] = lines[0].records[0].spec.get("puppets") or {}
     if group.scale == "builtin" and puppets:
         world = str(puppets.get("world", ""))
-        parts.insert(0, f"{_WORLDS.get(world, world)}, {puppets.get('size')} px")
+        parts.insert(0, f"{WORLDS.get(world, world)}, {puppets.get('size')} px")
         parts.append(f"{puppets.get('train_images')} labelled images")
         parts.append(f"{puppets.get('test_images')} test images")
     pairs = sorted({entry.pairs for entry in lines if entry.pairs})

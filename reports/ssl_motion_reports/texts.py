@@ -178,7 +178,7 @@ def _markdown_row(entry: Entry, group: Group, folder: Path, sources: Mapping[str
     return "| " + " | ".join(cells) + " |"
 
 
-def _csv_name(text: str) -> str:
+def csv_name(text: str) -> str:
     """Keep a spreadsheet from running a name as a formula; an apostrophe in front makes it text."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
@@ -193,7 +193,7 @@ def to_csv(board: Board) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    name = _csv_name
+    name = csv_name
     for group in board.groups:
         for entry in group.entries:
             for metric in group.metrics:

@@ -45,7 +45,7 @@ class AveragedSegmentors(BaseModule):  # type: ignore[misc]  # mmengine ships no
         super().__init__()
         self.members = nn.ModuleList(MODELS.build(dict(member)) for member in members)
         for member, folder in zip(self.members, checkpoints, strict=True):
-            member.load_state_dict(_last_state(Path(folder), member))
+            member.load_state_dict(last_state(Path(folder), member))
 
     def test_step(self, data: Any) -> list[Any]:
         """Predict a batch of mmseg's data; the samples hold "pred_sem_seg" and, as "seg_logits", log probabilities."""
@@ -65,7 +65,17 @@ class AveragedSegmentors(BaseModule):  # type: ignore[misc]  # mmengine ships no
         return samples
 
 
-def _last_state(folder: Path, member: nn.Module) -> dict[str, Tensor]:
+def last_state(folder: Path, member: nn.Module) -> dict[str, Tensor]:
+    """Read the last intact checkpoint's weights of a network.
+
+    Args:
+        folder: of the checkpoints.
+        member: the network, built.
+
+    Raises:
+        UsageError: There is none, or it is of another network.
+        DataError: None can be read.
+    """
     found = last_intact_checkpoint(folder)
     if found is None:
         raise UsageError(f"{folder} holds no checkpoint: the run's network is gone. Run it again with --force.")

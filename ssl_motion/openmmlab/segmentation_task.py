@@ -7,7 +7,7 @@ from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.recipe_task import RecipeConfigT, RecipeTask
 from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.preset_task import PresetT
-from ssl_motion.protocols import PER_IMAGE, SEGMENTATION_METRICS, RunContext, TaskResult
+from ssl_motion.protocols import PER_IMAGE, SEGMENTATION_METRICS, ImagePrediction, RunContext, TaskResult
 from ssl_motion.spec import BackboneSpec
 
 
@@ -24,6 +24,13 @@ class SegmentationTask(RecipeTask[RecipeConfigT, PresetT]):
         label = f"{self.settings.preset}, average of {len(members)}"
         metrics, seconds = score_average(self.resolve(context), members, context, label)
         return self.result(context.run_dir, metrics, seconds)
+
+    def predict(self, member: Path, images: Sequence[str], context: RunContext) -> list[ImagePrediction]:
+        """Predict single images of the scored split with a finished run's network."""
+        self.register()
+        from ssl_motion.openmmlab.predicting import predict_images
+
+        return predict_images(self.resolve(context), member, images, context.device)
 
     def register(self) -> None:
         """Import mmsegmentation and our parts for it."""

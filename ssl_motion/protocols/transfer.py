@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel
 
 from ssl_motion.errors import UsageError
@@ -70,6 +72,27 @@ class TaskResult:
     details: dict[str, dict[str, float]] = field(default_factory=dict)
     per_image: str | None = None
     wall_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """What a finished segmentation network says of one image.
+
+    Attributes:
+        name: of the image, as in the per-image statistics.
+        image: uint8 [H, W, 3] RGB.
+        label: integer [H, W], true classes; 255 unlabelled.
+        prediction: integer [H, W], predicted classes.
+        classes: names by number.
+        palette: RGB of each class.
+    """
+
+    name: str
+    image: npt.NDArray[np.uint8]
+    label: npt.NDArray[Any]
+    prediction: npt.NDArray[Any]
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -164,3 +187,16 @@ class TransferTask(ABC):
             UsageError: The task's predictions cannot be averaged, or a member's files are not there.
         """
         raise UsageError(f"{type(self).__name__} predicts nothing that could be averaged: there are no ensembles of it")
+
+    def predict(self, member: Path, images: Sequence[str], context: RunContext) -> list[ImagePrediction]:
+        """Predict single images of the scored split, for pictures; refused unless overridden.
+
+        Args:
+            member: folder of a finished run of this task, with its last checkpoint. The task is configured as it was.
+            images: names, as its per-image statistics have them.
+            context: of the prediction; `weights` is None.
+
+        Raises:
+            UsageError: The task has no pictures of predictions, or the run's files or an image are not there.
+        """
+        raise UsageError(f"{type(self).__name__} has no pictures of what it predicts")

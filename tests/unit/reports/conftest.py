@@ -26,9 +26,12 @@ def _origin(parents=(), *, finished="2026-01-02T03:04:05+00:00", seconds=60.0, d
 
 @pytest.fixture(scope="session")
 def make_record():
-    """Make a reproduced record: make(method, seed, value, **changes); `spec` is what the pretraining's adds to."""
+    """Make a reproduced record: make(method, seed, value, **changes).
 
-    def make(method="cmp", seed=0, value=40.0, *, spec=None, pairs=8000, metrics=None, **changes):
+    `spec` adds to that of the pretraining, `spec_of_task` to that of the transfer.
+    """
+
+    def make(method="cmp", seed=0, value=40.0, *, spec=None, pairs=8000, metrics=None, spec_of_task=None, **changes):
         learned = None
         if method != "random":
             spec = {"method": method, "iterations": 800, **(spec or {}), "seed": seed}
@@ -48,7 +51,8 @@ def make_record():
             or [MetricValue(name="mIoU", value=value, primary=True), MetricValue(name="aAcc", value=80.0)],
             "details": {"IoU": {"person": value}},
             "seed": seed,
-            "spec": {"task": "voc_fcn", "init": learned.run if learned else "random", "seed": seed},
+            "spec": {"task": "voc_fcn", "init": learned.run if learned else "random", "seed": seed}
+            | (spec_of_task or {}),
             "origin": _origin([learned.run] if learned else []),
             **changes,
         }
@@ -87,3 +91,37 @@ def make_reported():
         return ResultRecord(**content)
 
     return make
+
+
+@pytest.fixture
+def _figures(monkeypatch):
+    """The figures that were saved."""
+    from matplotlib.figure import Figure
+
+    figures = []
+    save = Figure.savefig
+
+    def spy(self, *args, **options):
+        figures.append(self)
+        return save(self, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", spy)
+    return figures
+
+
+@pytest.fixture
+def drawn_axes(_figures):
+    """Call it for the axes of the last figure that was saved."""
+    return lambda: _figures[-1].axes
+
+
+@pytest.fixture
+def drawn_texts(_figures):
+    """All texts of the figures that are saved: iterate over it after drawing."""
+    from matplotlib.text import Text
+
+    class Texts:
+        def __iter__(self):
+            return iter([text.get_text() for figure in _figures for text in figure.findobj(Text)])
+
+    return Texts()

@@ -1,0 +1,143 @@
+"""Images of a comparison with both predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_motion_reports.compare.canvas import ONE, OTHER, new_figure, save, style, write_heads
+from ssl_motion_reports.compare.differences import Comparison
+from ssl_motion_reports.formatting import plain
+from ssl_motion_reports.picture import FAINT, INK, LINE
+
+BOTH_RIGHT, BOTH_WRONG, UNLABELLED = "#f2f3f5", "#3b4048", "#ffffff"
+UInt8Array = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """An image with what both sides predict.
+
+    Attributes:
+        name: of the image.
+        image: uint8 [H, W, 3] RGB.
+        label: integer [H, W], true classes; 255 unlabelled.
+        one, other: integer [H, W], predicted classes.
+    """
+
+    name: str
+    image: UInt8Array
+    label: npt.NDArray[Any]
+    one: npt.NDArray[Any]
+    other: npt.NDArray[Any]
+
+
+def draw_predictions(
+    comparison: Comparison,
+    pictures: Sequence[Predicted],
+    classes: Sequence[str],
+    palette: Sequence[Sequence[int]],
+    file: Path,
+    note: str,
+    dpi: int = 130,
+) -> list[Path]:
+    """Draw images with their labels, both predictions, and where one of them alone is right.
+
+    Args:
+        comparison: whose images they are.
+        pictures: in the order in which they are drawn.
+        classes: names by number.
+        palette: RGB of each class.
+        file: PNG to write.
+        note: which runs predicted.
+        dpi: pixels per inch.
+
+    Returns:
+        The PNG; empty where there is nothing to draw, and then that of an earlier report is removed.
+    """
+    if not pictures:
+        file.unlink(missing_ok=True)
+        return []
+    from matplotlib.lines import Line2D
+
+    heads = ["image", "truth", comparison.one.label, comparison.other.label, "who is right"]
+    cell, width = 1.85, 0.3 + 1.85 * len(heads)
+    used = sorted(
+        {int(each) for one in pictures for part in (one.label, one.one, one.other) for each in np.unique(part)}
+    )
+    named = [each for each in used if each < len(classes)]
+    legend_rows = -(-len(named) // 8)
+    height = 0.95 + (cell + 0.12) * len(pictures) + 0.45 + 0.24 * legend_rows
+    values = {row.name: row for row in comparison.images}
+    with style():
+        figure = new_figure(width, height)
+        for row, each in enumerate(pictures):
+            parts = [
+                each.image,
+                *(_coloured(part, palette) for part in (each.label, each.one, each.other)),
+                _right(each),
+            ]
+            for column, part in enumerate(parts):
+                box = (
+                    (0.15 + cell * column) / width,
+                    (height - 0.95 - (cell + 0.12) * (row + 1) + 0.2) / height,
+                    (cell - 0.08) / width,
+                    (cell - 0.12) / height,
+                )
+                axes = figure.add_axes(box)
+                axes.imshow(part, interpolation="nearest")
+                axes.set_xticks([])
+                axes.set_yticks([])
+                for spine in axes.spines.values():
+                    spine.set_color(LINE)
+                words = plain(heads[column]) if row == 0 else ""
+                axes.set_title(_cut(words, 30), fontsize=8.5 if len(words) < 22 else 7, color=INK, pad=3)
+                known = values.get(each.name)
+                below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
+                axes.set_xlabel(
+                    [_cut(plain(each.name), 24), "", *below, ""][column], fontsize=7.5, color=FAINT, labelpad=2
+                )
+        write_heads(figure, comparison, "Images on which they differ most", width, height)
+        right: list[tuple[str, Any]] = [
+            (f"{comparison.one.label} alone", ONE),
+            (f"{comparison.other.label} alone", OTHER),
+            ("both are right", BOTH_RIGHT),
+            ("neither", BOTH_WRONG),
+        ]
+        swatches = [(classes[each], tuple(value / 255 for value in palette[each])) for each in named]
+        for place, entries in ((0.3 + 0.24 * legend_rows, right), (0.25, swatches)):
+            handles = [
+                Line2D([], [], marker="s", lw=0, ms=8, mfc=colour, mec=INK, mew=0.5, label=plain(name))
+                for name, colour in entries
+            ]
+            figure.legend(
+                handles=handles, loc="lower left", bbox_to_anchor=(0.15 / width, place / height), frameon=False,
+                ncols=8, fontsize=7.5, handletextpad=0.1, columnspacing=1.0, borderpad=0, borderaxespad=0,
+            )  # fmt: skip
+        figure.text(0.2 / width, 0.08 / height, plain(note), fontsize=7.5, color=FAINT)
+        save(figure, [file], dpi)
+    return [file]
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _coloured(part: npt.NDArray[Any], palette: Sequence[Sequence[int]]) -> UInt8Array:
+    colours = np.full((256, 3), 255, dtype=np.uint8)
+    colours[: len(palette)] = np.asarray(palette, dtype=np.uint8)
+    drawn: UInt8Array = colours[np.clip(part, 0, 255).astype(np.int64)]
+    return drawn
+
+
+def _right(each: Predicted) -> UInt8Array:
+    """Where both, one alone, the other alone, or neither is right; white where nothing is labelled."""
+    from matplotlib.colors import to_rgb
+
+    colours = np.array([to_rgb(colour) for colour in (BOTH_WRONG, OTHER, ONE, BOTH_RIGHT, UNLABELLED)])
+    kinds = 2 * (each.one == each.label) + (each.other == each.label)
+    drawn: UInt8Array = np.rint(colours[np.where(each.label == 255, 4, kinds)] * 255).astype(np.uint8)
+    return drawn

@@ -1,0 +1,27 @@
+"""`ssl-bench report paper`: the papers' tables with reproduced rows in their places."""
+
+import click
+
+from ssl_motion.cli.reports import FIRST, own_records, record_options
+
+
+@click.command("paper")
+@record_options
+@click.option("--out", metavar="DIR", help="Folder to write into [RUNS/reports/paper].")
+def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str | None) -> None:
+    """Write the tables of the CMP and the Mahendran paper: Markdown, CSV, LaTeX and a fragment of HTML.
+
+    Printed rows are as published; results of finished runs and committed records stand below the row of their method,
+    with their protocol and its scale.
+    """
+    from pathlib import Path
+
+    from ssl_motion.paths import runs_root
+    from ssl_motion_reports.paper import write_paper
+
+    runs = runs_root(runs_folder)
+    records, sources = own_records(runs, record_folders)
+    if not records:
+        click.echo(f"no finished transfer runs below {runs}, and no records: printed rows alone. {FIRST}", err=True)
+    for path in write_paper(records, Path(out) if out else runs / "reports" / "paper", sources):
+        click.echo(str(path))

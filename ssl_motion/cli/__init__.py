@@ -4,11 +4,11 @@ Nothing here imports torch, so that help answers at once.
 """
 
 import sys
-from importlib import import_module
 
 import click
 
 from ssl_motion import __version__
+from ssl_motion.cli.lazy import LazyGroup
 from ssl_motion.errors import SSLMotionError
 
 VERBS = {
@@ -20,48 +20,20 @@ VERBS = {
     "prepare": "Turn videos or existing flow into image-flow shards.",
     "pretrain": "Pretrain a backbone on image-flow pairs.",
     "puppets": "Render or preview the built-in synthetic world.",
-    "report": "Write the leaderboard from the records.",
+    "report": "Write the leaderboard, the curves and other reports from the records.",
     "run": "Run a suite: pretraining and transfers over seeds, side by side.",
     "show": "Show one run: spec, figures, files.",
     "transfer": "Fine-tune a backbone on a downstream task and record the result.",
 }
 
 
-class LazyVerbs(click.Group):
-    """A group whose subcommands are imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all verbs."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import one verb."""
-        if name not in VERBS:
-            return None
-        module = import_module(f"ssl_motion.cli.{name.replace('-', '_')}_verb")
-        command = module.command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; a near miss names the verb that was probably meant."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], list(VERBS), n=1)
-            raise click.UsageError(error.message + (f" Did you mean {near[0]!r}?" if near else ""), ctx) from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Print the verbs without importing them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    lines=VERBS,
+    module="ssl_motion.cli.{}_verb",
+    section="Verbs",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="ssl-bench")
 def cli() -> None:
     """Which way of learning from motion gives the best image features?

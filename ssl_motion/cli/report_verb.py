@@ -7,6 +7,7 @@ from ssl_motion.cli.reports import FIRST, own_records, record_options
 
 REPORTS = {
     "leaderboard": "Tables of all results beside published ones, one page and a picture.",
+    "site": "A static site of all results: the answer, leaderboards, methods, runs.",
 }
 
 

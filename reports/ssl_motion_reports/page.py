@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,32 +45,59 @@ def to_html(
         title: heading of the page.
         notes: printed under it.
     """
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    css = (_TEMPLATES / "leaderboard.css").read_text(encoding="utf-8")
-    js = (_TEMPLATES / "leaderboard.js").read_text(encoding="utf-8")
-    return environment.get_template("leaderboard.html.j2").render(
-        title=title,
-        notes=notes,
-        how_to_read=HOW_TO_READ,
-        board=board,
-        # Files of this package, not names from records: these two alone are not escaped.
-        css=Markup(css),  # noqa: S704
-        js=Markup(js),  # noqa: S704
-        policy=_policy(css, js),
-        details=_details(board, folder, sources),
-        amount=amount,
-        cost=cost,
-        fact=fact,
-        heading=heading,
-        how_to_read_letters=how_to_read_letters,
-        letter_cells=letter_cells,
-        letter_columns=letter_columns,
-        number=number,
-        origin=origin,
-        seconds=_seconds,
-        spanned=spanned,
-        strip=_strip,
+    css, js = template_file("leaderboard.css"), template_file("leaderboard.js")
+    return (
+        environment()
+        .get_template("leaderboard.html.j2")
+        .render(
+            title=title,
+            notes=notes,
+            board=board,
+            # Files of this package, not names from records: these two alone are not escaped.
+            css=Markup(css),  # noqa: S704
+            js=Markup(js),  # noqa: S704
+            policy=_policy(css, js),
+            details=details(board, folder, sources),
+            behind=lambda entry: f"#{entry.key}",
+            method_page=lambda entry: "",
+            **words(),
+        )
     )
+
+
+def environment() -> Environment:
+    """The templates of this package; all that they are given is escaped, and a name that they lack is an error."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def template_file(name: str) -> str:
+    """Text of a style sheet or script beside the templates."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def words() -> dict[str, Any]:
+    """What the template of a board calls to put figures and facts into words."""
+    return {
+        "how_to_read": HOW_TO_READ,
+        "amount": amount,
+        "cost": cost,
+        "fact": fact,
+        "heading": heading,
+        "how_to_read_letters": how_to_read_letters,
+        "letter_cells": letter_cells,
+        "letter_columns": letter_columns,
+        "number": number,
+        "origin": origin,
+        "seconds": _seconds,
+        "spanned": spanned,
+        "strip": _strip,
+    }
 
 
 def _policy(css: str, js: str) -> str:
@@ -120,8 +147,10 @@ def _strip(entry: Entry, group: Group) -> Markup:
     )
 
 
-def _details(board: Board, folder: Path, sources: Mapping[str, Path]) -> dict[str, Any]:
-    """What the panels show: entry key -> title, facts, records."""
+def details(
+    board: Board, folder: Path, sources: Mapping[str, Path], wanted: Callable[[Entry], bool] = lambda entry: True
+) -> dict[str, Any]:
+    """What the panels show: entry key -> title, facts, records; of the entries that are wanted."""
     return {
         entry.key: {
             "title": entry.label,
@@ -147,6 +176,7 @@ def _details(board: Board, folder: Path, sources: Mapping[str, Path]) -> dict[st
         }
         for group in board.groups
         for entry in group.entries
+        if wanted(entry)
     }
 
 

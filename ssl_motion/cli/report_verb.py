@@ -10,6 +10,7 @@ REPORTS = {
     "curves": "Curves that suites declare, with the papers' own points beside them.",
     "leaderboard": "Tables of all results beside published ones, one page and a picture.",
     "paper": "Tables of the CMP and Mahendran papers as printed, with reproduced rows in their places.",
+    "site": "A static site of all results: the answer, leaderboards, methods, runs.",
 }
 
 

@@ -123,7 +123,7 @@ def run_suite(
             statuses = chosen.run(planned, display.update)
     except KeyboardInterrupt:
         raise RunError("interrupted; the same command continues where it stopped") from None
-    written = write_reports(statuses, spec, Path(out) if out else runs / "reports" / name, as_json)
+    written = write_reports(name, statuses, spec, Path(out) if out else runs / "reports" / name, as_json)
     _finish(statuses, written, spec, time.monotonic() - began, as_json)
 
 

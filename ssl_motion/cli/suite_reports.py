@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from ssl_motion.sweep import SuiteSpec
 
 
-def write_reports(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:
-    """Write the leaderboard of the suite's own results.
+def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:
+    """Write leaderboard, curves and site of the suite's own results.
 
     Args:
+        name: of the suite.
         statuses: of all jobs, ended.
         suite: its title and remarks stand in the reports.
         out: folder to write into.
@@ -21,8 +22,11 @@ def write_reports(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as
     Returns:
         The files; none where no transfer is finished.
     """
+    from ssl_motion.cli.reports import curves_of, pictures_of
     from ssl_motion.sweep import all_remarks
+    from ssl_motion_reports.curves import write_curves
     from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, print_leaderboard, write_leaderboard
+    from ssl_motion_reports.site import describe_methods, write_site
 
     finished = [status for status in statuses if status.job.verb != "pretrain" and status.run]
     records, sources = collect_records([Path(status.run) / "record.json" for status in finished])
@@ -31,7 +35,18 @@ def write_reports(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as
     cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
     if not as_json:
         print_leaderboard(records, sources=sources, cache=cache)
-    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=all_remarks(suite), cache=cache)
+    written = write_leaderboard(records, out, sources=sources, title=suite.title, notes=all_remarks(suite), cache=cache)
+    curves = curves_of({name: suite})
+    drawn = write_curves(curves, records, out / "curves", sources)
+    home = write_site(
+        records,
+        out / "site",
+        sources=sources,
+        methods=describe_methods(),
+        pictures=pictures_of(curves, drawn),
+        cache=cache,
+    )
+    return [*written, *(file for files in drawn.values() for file in files), home]
 
 
 def earlier_records(runs: Path) -> "tuple[list[ResultRecord], list[ResultRecord]]":

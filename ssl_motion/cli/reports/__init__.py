@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ssl_motion.record import ResultRecord
+    from ssl_motion.sweep import SuiteSpec
+    from ssl_motion_reports.curves import Declared
+    from ssl_motion_reports.site import Picture
 
 FIRST = "Run something first:  ssl-bench run quickstart   (minutes on a laptop)"
 
@@ -38,3 +42,35 @@ def own_records(runs: "Path", folders: tuple[str, ...]) -> "tuple[list[ResultRec
     for folder in folders:
         files += folder_records(Path(folder))
     return collect_records(files + committed_records())
+
+
+def curves_of(suites: "Mapping[str, SuiteSpec]") -> "dict[str, Declared]":
+    """Name the curves that suites and those they include declare, as "SUITE-CURVE"; one that several share comes once.
+
+    Args:
+        suites: name -> suite.
+    """
+    from pathlib import Path
+
+    from ssl_motion.sweep import with_included
+    from ssl_motion_reports.curves import declared_curves
+
+    found: dict[str, Declared] = {}
+    for name, suite in suites.items():
+        for stem, part in with_included(suite).items():
+            own = declared_curves(part.curves, part.model_dump(mode="json"))
+            found.update({f"{stem or Path(name).stem}-{curve}": each for curve, each in own.items()})
+    return found
+
+
+def pictures_of(curves: "Mapping[str, Declared]", written: "Mapping[str, Sequence[Path]]") -> "list[Picture]":
+    """Choose the pictures of curves that a site shows.
+
+    Args:
+        curves: as `curves_of` returns them.
+        written: name -> files of a curve that has points.
+    """
+    from ssl_motion_reports.site import Picture
+
+    drawn = {name: next((each for each in files if each.suffix == ".svg"), None) for name, files in written.items()}
+    return [Picture(file, curves[name].spec.title) for name, file in drawn.items() if file is not None]

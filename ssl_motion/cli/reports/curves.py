@@ -2,7 +2,7 @@
 
 import click
 
-from ssl_motion.cli.reports import own_records, record_options
+from ssl_motion.cli.reports import curves_of, own_records, record_options
 
 
 @click.command("curves")
@@ -24,14 +24,10 @@ def command(
     from ssl_motion.errors import UsageError
     from ssl_motion.paths import config_root, runs_root
     from ssl_motion.sweep import load_suite
-    from ssl_motion_reports.curves import declared_curves, write_curves
+    from ssl_motion_reports.curves import write_curves
 
     names = list(suite) or sorted(path.stem for path in (config_root() / "suites").glob("[!_]*.yaml"))
-    curves = {}
-    for name in names:
-        spec = load_suite(name)
-        own = declared_curves(spec.curves, spec.model_dump(mode="json"))
-        curves.update({f"{Path(name).stem}-{curve}": each for curve, each in own.items()})
+    curves = curves_of({name: load_suite(name) for name in names})
     if not curves:
         raise UsageError(
             f"no suite among these declares a curve: {', '.join(names)}. A suite's key `curves` does "

@@ -1,0 +1,275 @@
+"""Parts of the site: replacing a folder, logs, pictures, descriptions, and how to run a result again."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from ssl_motion.cli import cli
+from ssl_motion.errors import DataError, UsageError
+from ssl_motion.plugins import METHODS, Plugin, available
+from ssl_motion_reports.site import Picture, describe_methods, write_site
+from ssl_motion_reports.site.addresses import file_name
+from ssl_motion_reports.site.describe import describe_plugin, introduction
+from ssl_motion_reports.site.logs import Log, draw_logs, read_log, thinned
+from ssl_motion_reports.site.swap import replaced
+
+
+def _content(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    site = tmp_path / "reports" / "site"
+    for number in (1, 2):
+        with replaced(site, ".mark") as folder:
+            (folder / f"page-{number}").write_text(str(number))
+        assert set(_content(site)) == {".mark", f"page-{number}"}
+    assert list((tmp_path / "reports" / ".site.new").rglob("page*")) == []
+
+
+def test_a_report_that_fails_leaves_the_old_site(make_record, tmp_path, monkeypatch):
+    site = write_site([make_record("cmp", seed, 30.0 + seed) for seed in (0, 1)], tmp_path / "site").parent
+    before = _content(site)
+    monkeypatch.setattr("ssl_motion_reports.site.build.pretraining_pages", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_site([make_record("walker")], site)
+    assert _content(site) == before
+
+
+_ENDLESS = """
+import itertools, sys
+from pathlib import Path
+from ssl_motion_reports.site.swap import replaced
+for number in itertools.count(2):
+    with replaced(Path(sys.argv[1]), ".mark") as folder:
+        for page in range(20):
+            (folder / f"page-{page}").write_text(str(number))
+"""
+
+
+def test_a_report_that_is_killed_leaves_the_old_site_or_the_new_one(tmp_path):
+    site = tmp_path / "site"
+    with replaced(site, ".mark") as folder:
+        for page in range(20):
+            (folder / f"page-{page}").write_text("1")
+    seen = set()
+    for delay in (0.0, 0.003, 0.011, 0.017, 0.041):
+        # Kill it at some moment after it has replaced the site once more.
+        start = (site / ".mark").stat().st_ino
+        writer = subprocess.Popen([sys.executable, "-c", _ENDLESS, str(site)])
+        deadline = time.monotonic() + 60
+        while (site / ".mark").stat().st_ino == start:
+            assert time.monotonic() < deadline
+        time.sleep(delay)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        files = _content(site)
+        assert len(files) == 21
+        (number,) = {text for name, text in files.items() if name != ".mark"}
+        seen.add(number)
+    assert seen != {b"1"}
+    with replaced(site, ".mark"):  # what was left behind is in nobody's way
+        pass
+    assert set(_content(site)) == {".mark"}
+
+
+def test_a_folder_of_something_else_is_left_alone(make_record, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(UsageError, match="was not written by this report"):
+        write_site([make_record()], tmp_path)
+    assert set(_content(tmp_path)) == {"thesis.tex"}
+
+
+def test_two_reports_do_not_write_one_site(tmp_path):
+    with replaced(tmp_path / "site", ".mark"):
+        code = "from pathlib import Path; from ssl_motion_reports.site.swap import replaced\n"
+        code += f"with replaced(Path({str(tmp_path / 'site')!r}), '.mark'): pass"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "is in use by process" in done.stderr
+
+
+def test_file_names_are_safe_and_differ():
+    names = [
+        "cmp",
+        "CMP",
+        "Cmp",
+        "cmp, x",
+        "cmp; x",
+        "index",
+        "..",
+        "",
+        "a" * 300,
+        "a" * 301,
+        "ü",
+        ".hidden",
+        "x/y",
+        "x\\y",
+    ]
+    files = [file_name(name) for name in names]
+    assert len({file.lower() for file in files}) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9][A-Za-z0-9_.-]{0,80}", file) and file != "index" for file in files)
+
+
+def test_a_log_is_drawn_as_it_was_written(tmp_path):
+    path = tmp_path / "log.jsonl"
+    lines = [json.dumps({"iteration": step, "train/loss": 100.0 / step}) for step in range(10, 2010, 10)]
+    lines += ["not json", '{"iteration": 5, "train/loss": null}', "[]", '{"train/loss": 3}', '{"iteration": 1e400}']
+    lines.append(json.dumps({"iteration": 2000, "val/loss": 0.5}))
+    path.write_text("\n".join(lines) + '\n{"iteration": 20')
+    log = read_log(path)
+    assert len(log.train) == 200
+    assert log.validation == [(2000.0, 0.5)]
+    few = thinned(log.train)
+    assert few[-1] == (2000.0, 0.05)
+    assert len(few) <= 60
+    assert few[0] == (40.0, pytest.approx(sum(100 / step for step in (10, 20, 30, 40)) / 4))
+    drawing = ElementTree.fromstring(draw_logs([log]))
+    (line,) = [part for part in drawing if part.get("class") == "line"]
+    steps = [int(part) for part in re.findall(r"-?\d+", line.get("d"))]
+    xs, ys = np.cumsum(steps[::2]), np.cumsum(steps[1::2])
+    assert (np.diff(xs) > 0).all()
+    assert (np.diff(ys) >= 0).all()  # the loss falls, so the line goes down
+    assert 46 <= xs[0] < xs[-1] <= 600
+    assert 0 < ys[0] < ys[-1] < 180
+    (point,) = [part for part in drawing if part.tag == "circle"]
+    assert int(point.get("cx")) == xs[-1]
+    assert ys[0] < int(point.get("cy")) < ys[-1]
+    assert [part.text for part in drawing if part.tag == "text"] == ["5.21", "0.05", "2000 iterations"]
+
+
+@pytest.mark.parametrize("points", [[(1.0, 2.0)], [(0.0, 0.0), (0.0, 0.0)], [(1.0, 3.0), (2.0, 3.0)]])
+def test_logs_of_one_value_are_drawn_too(points):
+    ElementTree.fromstring(draw_logs([Log(points, [])]))
+
+
+def test_missing_and_empty_logs_are_none(tmp_path):
+    assert read_log(tmp_path / "log.jsonl") is None
+    (tmp_path / "log.jsonl").write_text('{"iteration": 3, "train/lr": 0.1}\n')
+    assert read_log(tmp_path / "log.jsonl") is None
+
+
+@pytest.fixture
+def runs(make_record, tmp_path):
+    """A runs folder with three transfers, their pretrainings, logs and previews; returns (records, sources)."""
+    records, sources = [make_record("cmp", seed, 40.0 + seed) for seed in (0, 1, 2)], {}
+    for record in records:
+        folder = tmp_path / "runs" / "transfer" / f"cmp-{record.identity}"
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(record.model_dump_json())
+        (folder / "log.jsonl").write_text('{"iteration": 1, "train/loss": 2}\n{"iteration": 777, "train/loss": 1}\n')
+        sources[record.identity] = folder / "record.json"
+        before = tmp_path / "runs" / "pretrain" / f"cmp-{record.pretraining.run}"
+        (before / "previews").mkdir(parents=True)
+        (before / "done.json").write_text("{}")
+        (before / "log.jsonl").write_text('{"iteration": 888, "train/loss": 1, "val/loss": 2}\n')
+        for step in (100, 200):
+            Image.new("RGB", (step, 50), "red").save(before / "previews" / f"iter_{step:08d}.png")
+    return records, sources
+
+
+def test_logs_and_previews_of_run_folders_are_shown(runs, tmp_path):
+    records, sources = runs
+    out = write_site(records, tmp_path / "site", sources=sources).parent
+    (run,) = [path.read_text() for path in (out / "runs").glob("*.html") if path.name != "index.html"]
+    assert "777 iterations" in run
+    assert run.count('class="line"') == 3
+    (before,) = [path.read_text() for path in (out / "pretraining").glob("*.html") if path.name != "index.html"]
+    assert "888 iterations" in before
+    assert "points: validation loss" in before
+    (picture,) = (out / "pictures").iterdir()
+    with Image.open(picture) as image:
+        assert image.size == (200, 50)  # the last preview
+    assert f"../pictures/{picture.name}" in (out / "methods" / "cmp.html").read_text()
+
+
+def test_a_damaged_preview_does_not_cost_the_site(runs, tmp_path):
+    records, sources = runs
+    for preview in tmp_path.rglob("iter_*200.png"):
+        preview.write_bytes(b"no picture")
+    out = write_site(records, tmp_path / "site", sources=sources).parent
+    assert "<img" not in (out / "methods" / "cmp.html").read_text()
+
+
+def test_pictures_of_curves_stand_where_they_belong(make_record, tmp_path):
+    Image.new("RGB", (64, 32)).save(tmp_path / "curve.png")
+    (tmp_path / "all.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    pictures = [Picture(tmp_path / "curve.png", "guidance", ("cmp",)), Picture(tmp_path / "all.svg", "everything")]
+    records = [make_record("cmp"), make_record("walker")]
+    out = write_site(records, tmp_path / "site", pictures=pictures).parent
+    shown = {path.stem: path.read_text() for path in [*(out / "methods").iterdir(), out / "index.html"]}
+    assert {"cmp"} == {name for name, text in shown.items() if "curve-0.png" in text}
+    assert 'alt="guidance"' in shown["cmp"]
+    assert 'width="64" height="32"' in shown["cmp"]
+    assert (out / "pictures" / "curve-0.png").read_bytes() == (tmp_path / "curve.png").read_bytes()
+    home = (out / "index.html").read_text()
+    assert "pictures/curve-1.svg" in home
+    (tmp_path / "curve.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="not a picture"):
+        write_site(records, out, pictures=pictures)
+
+
+def test_every_installed_method_says_what_it_is_without_being_imported():
+    code = (
+        "import sys; from ssl_motion_reports.site import describe_methods; found = describe_methods()\n"
+        "assert not {'torch', 'mmengine'} & set(sys.modules), 'imported'\n"
+        "print({name: [each.title, str(each.text)] for name, each in found.items()})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = describe_methods()
+    assert set(found) == {plugin.name for plugin in available(METHODS)}
+    for name in ("cmp", "walker", "walker2015", "pathak", "mahendran", "mahendran_direct", "supervised"):
+        assert len(found[name].text) > 200, name
+        assert "ssl-bench" not in found[name].text
+    assert found["cmp"].title == "CMP: conditional motion propagation"
+    assert "<em>Self-Supervised Learning via Conditional Motion" in found["cmp"].text
+
+
+def test_an_introduction_ends_where_the_details_begin_and_runs_nothing():
+    readme = "# A [title](x.md)\n\nOne *two* [three](four.md) <b onclick='x'>five</b>.\n\n- six\n\n## More\n\nseven\n"
+    found = introduction(readme, "name")
+    assert found.title == "A [title](x.md)"
+    assert "<a" not in found.text
+    assert "<b" not in found.text
+    assert "<em>two</em>" in found.text
+    assert "six" in found.text
+    assert "seven" not in found.text
+    assert introduction("", "name").title == "name"
+
+
+def test_a_method_without_a_readme_is_described_by_its_docstring(tmp_path, monkeypatch):
+    (tmp_path / "outside.py").write_text(
+        '"""A module."""\nraise RuntimeError("imported")\nclass Method:\n    """Learns <nothing>.\n\n    At all."""\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    text = describe_plugin(Plugin("other", "a-package", "outside:Method")).text
+    assert text == "<p>Learns &lt;nothing&gt;.</p><p>At all.</p>"
+    assert describe_plugin(Plugin("other", "a-package", "outside:Missing")).text == "<p>A module.</p>"
+    assert "a-package" in describe_plugin(Plugin("other", "a-package", "no.such.module:Method")).text
+
+
+def test_the_command_writes_the_site_and_says_where(make_record, tmp_path):
+    records = tmp_path / "records"
+    records.mkdir()
+    (records / "a.json").write_text(make_record("oddity", 0, 61.803).model_dump_json())
+    arguments = ["report", "site", "--runs", str(tmp_path / "runs"), "--records", str(records)]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, (done.output, done.exception)
+    home = Path(done.output.strip())
+    assert home == tmp_path / "runs" / "reports" / "site" / "index.html"
+    assert "61.803" in "".join(path.read_text() for path in home.parent.rglob("runs/*.html"))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    done = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "taken")])
+    assert isinstance(done.exception, UsageError)

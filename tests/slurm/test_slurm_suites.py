@@ -101,7 +101,7 @@ def finish(process: "subprocess.Popen[str]", code: int = 0) -> tuple[dict[str, A
 
 
 def results(runs: Path) -> dict[str, Any]:
-    """Everything that a suite gave but times: records by their folders, and hashes of the exported weights."""
+    """What a suite gave, but times and places: records by their folders, and hashes of the exported weights."""
     found: dict[str, Any] = {}
     for path in runs.glob("transfer/*/record.json"):
         record = json.loads(path.read_text())
@@ -109,6 +109,7 @@ def results(runs: Path) -> dict[str, Any]:
             del record["origin"]["provenance"][key]
         for key in ("wall_seconds", "images_per_second", "peak_memory_mib"):
             (record["pretraining"] or {}).pop(key, None)
+        record["spec"]["init"] = Path(record["spec"]["init"]).name  # a run's folder lies below another folder of runs
         found[path.parent.name] = record
     for path in runs.glob("pretrain/*/backbone.safetensors"):
         found[path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()

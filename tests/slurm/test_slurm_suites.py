@@ -18,6 +18,7 @@ import yaml
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1800)]
 
 _CLUSTER = run_path(str(Path(__file__).with_name("cluster.py")))
+_STARTED: list["subprocess.Popen[str]"] = []
 SECONDS = 600.0
 BATCH = 8
 SUITE = {
@@ -85,12 +86,23 @@ def expected(cluster: Any, suite: Path, tmp_path_factory: pytest.TempPathFactory
 
 def start(suite: Path, runs: Path, *options: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "ssl_motion", "run", str(suite), "--runs", str(runs), "--device", "cpu", "--json"]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*command, *(options or ("--executor", "slurm", "--slurm-time", "30"))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    _STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def _no_command_outlives_its_test() -> Iterator[None]:
+    yield
+    while _STARTED:
+        process = _STARTED.pop()
+        process.kill()
+        process.wait()
 
 
 def finish(process: "subprocess.Popen[str]", code: int = 0) -> tuple[dict[str, Any], str]:
@@ -101,7 +113,7 @@ def finish(process: "subprocess.Popen[str]", code: int = 0) -> tuple[dict[str, A
 
 
 def results(runs: Path) -> dict[str, Any]:
-    """Everything that a suite gave but times: records by their folders, and hashes of the exported weights."""
+    """What a suite gave, but times and places: records by their folders, and hashes of the exported weights."""
     found: dict[str, Any] = {}
     for path in runs.glob("transfer/*/record.json"):
         record = json.loads(path.read_text())
@@ -109,6 +121,7 @@ def results(runs: Path) -> dict[str, Any]:
             del record["origin"]["provenance"][key]
         for key in ("wall_seconds", "images_per_second", "peak_memory_mib"):
             (record["pretraining"] or {}).pop(key, None)
+        record["spec"]["init"] = Path(record["spec"]["init"]).name  # a run's folder lies below another folder of runs
         found[path.parent.name] = record
     for path in runs.glob("pretrain/*/backbone.safetensors"):
         found[path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()

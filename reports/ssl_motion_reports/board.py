@@ -14,7 +14,7 @@ import pandas as pd
 from ssl_motion.record import MetricValue, Reported, ResultRecord
 from ssl_motion_reports.differences import Differences, differences
 from ssl_motion_reports.formatting import abridged, amount
-from ssl_motion_reports.frame import entries, summarise, tidy
+from ssl_motion_reports.frame import entries, lay_out, summarise
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
@@ -26,12 +26,14 @@ def build_board(records: Sequence[ResultRecord]) -> Board:
     Own results come first, among the tasks and inside them; what is published keeps the order of its file.
     """
     records = sorted(records, key=_record_order)
+    grouped = entries(records)
     by_fingerprint: dict[str, dict[str, list[ResultRecord]]] = {}
-    for key, replicates in entries(records).items():
+    for key, replicates in grouped.items():
         by_fingerprint.setdefault(replicates[0].protocol_fingerprint, {})[key] = replicates
-    frame = tidy(records)
-    summary = summarise(frame) if len(frame) else frame
-    figures = {str(key): part for key, part in summary.groupby("entry", sort=False)}
+    figures: dict[str, list[dict[str, Any]]] = {}
+    if grouped:
+        for line in summarise(lay_out(grouped)).to_dict("records"):
+            figures.setdefault(line["entry"], []).append({str(name): value for name, value in line.items()})
     groups = [_group(members, figures) for members in by_fingerprint.values()]
     tasks: dict[str, list[Group]] = {}
     for group in groups:
@@ -82,7 +84,7 @@ def _group_order(group: Group) -> tuple[bool, int]:
     return (not group.reproduced, list(SCALE_MARKS).index(group.scale))
 
 
-def _group(members: dict[str, list[ResultRecord]], figures: dict[str, pd.DataFrame]) -> Group:
+def _group(members: dict[str, list[ResultRecord]], figures: dict[str, list[dict[str, Any]]]) -> Group:
     everything = [record for replicates in members.values() for record in replicates]
     lead = next((record for record in everything if record.origin.kind == "reproduced"), everything[0])
     # The lead's own metrics, in its order, then those that only others have.
@@ -162,12 +164,9 @@ def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
     ]
 
 
-def _entry(key: str, label: str, replicates: list[ResultRecord], lines: pd.DataFrame) -> Entry:
-    first, common = replicates[0], lines.iloc[0]
-    values = {
-        str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"])
-        for _, line in lines.iterrows()
-    }
+def _entry(key: str, label: str, replicates: list[ResultRecord], lines: list[dict[str, Any]]) -> Entry:
+    first, common = replicates[0], lines[0]
+    values = {str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"]) for line in lines}
     pairs = _known(common["pairs"])
     origin = first.origin
     remarks, source = [], ""

@@ -21,7 +21,7 @@ from ssl_motion_reports.texts import (
     letter_cells,
     letter_columns,
     letters,
-    link,
+    links,
     origin,
     shown,
 )
@@ -54,7 +54,7 @@ def to_html(
         css=Markup(css),  # noqa: S704
         js=Markup(js),  # noqa: S704
         policy=_policy(css, js),
-        details=_details(board, folder, sources),
+        details=_details(board, links(sources, folder)),
         amount=amount,
         cost=cost,
         fact=fact,
@@ -113,7 +113,7 @@ def _strip(entry: Entry, group: Group) -> Markup:
     )
 
 
-def _details(board: Board, folder: Path, sources: Mapping[str, Path]) -> dict[str, Any]:
+def _details(board: Board, addresses: Mapping[str, str]) -> dict[str, Any]:
     """What the panels show: entry key -> title, facts, records."""
     return {
         entry.key: {
@@ -134,7 +134,7 @@ def _details(board: Board, folder: Path, sources: Mapping[str, Path]) -> dict[st
                     "remarks": "; ".join((*entry.remarks, *group.remarks)),
                 }
             ),
-            "records": [_record(record, folder, sources) for record in entry.records],
+            "records": [_record(record, addresses.get(record.identity, "")) for record in entry.records],
         }
         for group in board.groups
         for entry in group.entries
@@ -145,7 +145,7 @@ def _pairs(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in known.items() if value not in ("", None)]
 
 
-def _record(record: ResultRecord, folder: Path, sources: Mapping[str, Path]) -> dict[str, Any]:
+def _record(record: ResultRecord, file: str) -> dict[str, Any]:
     known: dict[str, Any] = {metric.name: f"{metric.value} {metric.unit}".strip() for metric in record.metrics}
     folds: list[tuple[str, Any]] = []
     if isinstance(record.origin, Reproduced):
@@ -166,5 +166,4 @@ def _record(record: ResultRecord, folder: Path, sources: Mapping[str, Path]) -> 
             ("pretraining", record.pretraining.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
         )
     folds += [("protocol", record.protocol)] + [(name, values) for name, values in record.details.items()]
-    file = link(sources[record.identity], folder) if record.identity in sources else ""
     return {"title": title, "facts": _pairs(known), "folds": [each for each in folds if each[1]], "file": file}

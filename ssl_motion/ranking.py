@@ -69,11 +69,60 @@ def average_precision(
     return float((steps * (precision if rule == "step" else best)).sum() * 100)
 
 
+def average_precision_of_draws(
+    right: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    counts: npt.NDArray[np.integer],
+    rule: Rule,
+    positives: npt.NDArray[np.integer] | None = None,
+) -> Float64Array:
+    """Compute average precision in percent where items count several times, as if they were really repeated.
+
+    Args:
+        right: bool [N], whether an item is what was looked for.
+        scores: float [N].
+        counts: [B, N], how often each item counts in each of B draws.
+        rule: see the module.
+        positives: [B], how many there are to be found in each draw; None for those in `right`.
+
+    Returns:
+        [B]; NaN where there is nothing to be found.
+    """
+    found, score = np.asarray(right, dtype=bool), np.asarray(scores, dtype=np.float64)
+    total = (counts[:, found].sum(axis=1) if positives is None else positives).astype(np.float64)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), score.size - 1)[: score.size]
+    times = counts[:, order]
+    hits = np.cumsum(times * found[order], axis=1, dtype=np.float64)[:, last]
+    taken = np.cumsum(times, axis=1, dtype=np.float64)[:, last]
+    # Before anything is taken in there is no precision; its recall step is nothing.
+    precision = np.divide(hits, taken, out=np.zeros_like(hits), where=taken > 0)
+    recall = np.divide(hits, total[:, None], out=np.zeros_like(hits), where=total[:, None] > 0)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    if rule == "11-point":
+        padded = np.concatenate([best, np.zeros((len(best), 1))], axis=1)
+        reached = (recall[:, :, None] < np.arange(11) / 10 - _SLACK).sum(axis=1)
+        value = np.take_along_axis(padded, reached, axis=1).mean(axis=1)
+    else:
+        steps = np.diff(recall, axis=1, prepend=0.0)
+        value = (steps * (precision if rule == "step" else best)).sum(axis=1)
+    return np.asarray(np.where(total > 0, value * 100, np.nan), dtype=np.float64)
+
+
 def mean_present(values: npt.ArrayLike) -> float:
     """Average over the values that are not NaN; NaN where all are."""
     array = np.asarray(values, dtype=np.float64)
     present = array[~np.isnan(array)]
     return float(present.mean()) if present.size else float("nan")
+
+
+def mean_present_in_rows(values_BK: Float64Array) -> Float64Array:
+    """`mean_present` of every row: [B]."""
+    present = ~np.isnan(values_BK)
+    number = present.sum(axis=1)
+    sums = np.where(present, values_BK, 0.0).sum(axis=1)
+    means: Float64Array = np.divide(sums, number, out=np.full(len(sums), np.nan), where=number > 0)
+    return means
 
 
 def present_by_name(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:

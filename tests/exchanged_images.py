@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ssl_motion.openmmlab.confusion import PerImageConfusion, confusion_cells, scores
+from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, scores
 
 
 def exchange_images(paths: Sequence[Path], seed: int = 0) -> None:

@@ -5,25 +5,37 @@ cannot disagree.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
-from ssl_motion_reports.differences import Differences, differences
+from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.frame import entries, lay_out, summarise
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
+from ssl_motion_reports.statistics.bootstrap import mean_interval, moved_together, shared_covariance
+from ssl_motion_reports.statistics.ranks import rank_intervals
+from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, start_of
+from ssl_motion_reports.statistics.resolution import resolution
 
 
-def build_board(records: Sequence[ResultRecord]) -> Board:
+def build_board(
+    records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None, cache: Path | None = None
+) -> Board:
     """Group and rank records, reproduced and published alike.
 
     Own results come first, among the tasks and inside them; what is published keeps the order of its file.
+
+    Args:
+        records: what to show.
+        sources: identity -> record file; where the per-image files lie beside them, intervals are over images too.
+        cache: folder that keeps what was computed of per-image files, so that it is computed once; None keeps nothing.
     """
     records = sorted(records, key=_record_order)
     grouped = entries(records)
@@ -34,7 +46,10 @@ def build_board(records: Sequence[ResultRecord]) -> Board:
     if grouped:
         for line in summarise(lay_out(grouped)).to_dict("records"):
             figures.setdefault(line["entry"], []).append({str(name): value for name, value in line.items()})
-    groups = [_group(members, figures) for members in by_fingerprint.values()]
+    groups = [
+        _group(members, figures, {key: replicates_of(each, sources, cache) for key, each in members.items()})
+        for members in by_fingerprint.values()
+    ]
     tasks: dict[str, list[Group]] = {}
     for group in groups:
         tasks.setdefault(group.task, []).append(group)
@@ -84,18 +99,22 @@ def _group_order(group: Group) -> tuple[bool, int]:
     return (not group.reproduced, list(SCALE_MARKS).index(group.scale))
 
 
-def _group(members: dict[str, list[ResultRecord]], figures: dict[str, list[dict[str, Any]]]) -> Group:
+def _group(
+    members: dict[str, list[ResultRecord]],
+    figures: dict[str, list[dict[str, Any]]],
+    replicates: Mapping[str, Sequence[Replicate]],
+) -> Group:
     everything = [record for replicates in members.values() for record in replicates]
     lead = next((record for record in everything if record.origin.kind == "reproduced"), everything[0])
     # The lead's own metrics, in its order, then those that only others have.
     metrics = {metric.name: metric for record in (lead, *everything) for metric in record.metrics}
     primary = metrics[lead.primary.name]
     labels = entry_labels(members)
-    lines = [_entry(key, labels[key], replicates, figures[key]) for key, replicates in members.items()]
+    lines = [_entry(key, labels[key], each, figures[key], replicates[key]) for key, each in members.items()]
     same_setup = lead.protocol.get("setup") != UNKNOWN
     ranked = same_setup and len(lines) > 1
     ordered = _rank(lines, primary, ranked)
-    told_apart = differences({entry.key: _seeds_values(entry, primary.name) for entry in ordered})
+    told_apart = _differences({entry.key: _seeds_values(entry, primary.name) for entry in ordered}, replicates)
     return Group(
         fingerprint=lead.protocol_fingerprint,
         task=lead.task,
@@ -107,9 +126,22 @@ def _group(members: dict[str, list[ResultRecord]], figures: dict[str, list[dict[
         primary=primary.name,
         ranked=ranked,
         remarks=tuple(_group_remarks(lines, same_setup)),
-        entries=tuple(_say_differences(ordered, told_apart, primary)),
+        entries=tuple(_say_ranks(_say_differences(ordered, told_apart, primary), told_apart, primary)),
         differences=told_apart,
+        resolution=resolution(told_apart, primary),
     )
+
+
+def _differences(
+    values: Mapping[str, Sequence[float]], replicates: Mapping[str, Sequence[Replicate]]
+) -> Differences | None:
+    """Compare entries over seeds, and over test images where all that are compared were judged on the same ones."""
+    sides = [replicates[key] for key in comparable(values)]
+    moved = moved_together(sides) if sides else None
+    if moved is None:
+        return differences(values)
+    known = sides[0][0].images
+    return differences(values, shared=shared_covariance(moved), images=known.images if known else 0)
 
 
 def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
@@ -122,8 +154,7 @@ def _seeds_values(entry: Entry, metric: str) -> tuple[float, ...]:
 
 def _trunks(replicates: Sequence[ResultRecord]) -> int:
     """Number of different pretrained trunks behind some seeds: runs, and files of weights; 0 for a random start."""
-    learned = [record for record in replicates if record.pretraining is not None]
-    return len({record.pretraining.run or str(record.spec.get("init")) for record in learned if record.pretraining})
+    return len({start for record in replicates if (start := start_of(record)) is not None})
 
 
 def _say_differences(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
@@ -145,6 +176,16 @@ def _say_differences(lines: list[Entry], told_apart: Differences | None, metric:
     ]
 
 
+def _say_ranks(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
+    """Write into each ranked entry the ranks that it can have."""
+    if told_apart is None:
+        return lines
+    sign = -1 if metric.higher_is_better else 1
+    badness = {entry.key: sign * entry.values[metric.name].mean for entry in lines if entry.rank is not None}
+    ranks = rank_intervals(badness, told_apart.resolved, told_apart.letters.keys() & badness.keys())
+    return [replace(entry, rank_interval=ranks.get(entry.key)) for entry in lines]
+
+
 def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
     """Order entries by a metric, best first; equal means share a rank; those without the metric come last, unranked."""
 
@@ -164,7 +205,9 @@ def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
     ]
 
 
-def _entry(key: str, label: str, replicates: list[ResultRecord], lines: list[dict[str, Any]]) -> Entry:
+def _entry(
+    key: str, label: str, replicates: list[ResultRecord], lines: list[dict[str, Any]], seen: Sequence[Replicate]
+) -> Entry:
     first, common = replicates[0], lines[0]
     values = {str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"]) for line in lines}
     pairs = _known(common["pairs"])
@@ -201,6 +244,7 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], lines: list[dic
         source=source,
         remarks=tuple(remarks),
         records=tuple(replicates),
+        interval=mean_interval(seen) if seen else None,
     )
 
 

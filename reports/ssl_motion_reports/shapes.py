@@ -5,6 +5,7 @@ from typing import Any
 
 from ssl_motion.record import MetricValue, ResultRecord
 from ssl_motion_reports.differences import Differences
+from ssl_motion_reports.statistics.bootstrap import Interval
 
 SCALE_MARKS = {"full": "", "reduced": "scaled down", "builtin": "built-in world"}
 
@@ -46,6 +47,8 @@ class Entry:
         letters: entries of a group that share one are not told apart (`ssl_motion_reports.differences`); empty where
             nothing can be said.
         versus_random: "better", "worse" or "not told apart" from a random start; empty where nothing can be said.
+        interval: of the metric that ranks; None for published rows, and where nothing can be said.
+        rank_interval: best and worst rank that it can have (`ssl_motion_reports.statistics.ranks`); likewise.
     """
 
     key: str
@@ -70,6 +73,8 @@ class Entry:
     records: tuple[ResultRecord, ...]
     letters: tuple[str, ...] = ()
     versus_random: str = ""
+    interval: Interval | None = None
+    rank_interval: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Group:
         entries: best first.
         detail: facts that tell it from other groups of the same name.
         differences: which of its entries are told apart in the primary metric; None where nothing can be said.
+        resolution: which differences its protocol can tell apart, in a sentence; empty where nothing can be said.
     """
 
     fingerprint: str
@@ -105,6 +111,7 @@ class Group:
     entries: tuple[Entry, ...]
     detail: str = ""
     differences: Differences | None = None
+    resolution: str = ""
 
     @property
     def reproduced(self) -> bool:

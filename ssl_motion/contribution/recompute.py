@@ -1,50 +1,40 @@
-"""Figures worked out again from per-image statistics, for the formats that the harness writes itself."""
+"""Figures worked out again from per-image statistics."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from ssl_motion.errors import DataError
+from ssl_motion.per_image.resampling import AGREES, read_any
+
+# Figures are kept in full precision; another order of summation may move their last digits.
+_TOLERANCE = 1e-6
 
 
-def figures_of(path: Path) -> dict[str, float]:
-    """Work out the figures that a file of per-image statistics gives, by metric name.
+def disagreements(path: Path, figures: dict[str, float]) -> dict[str, list[float]]:
+    """Compare recorded figures with those that a file of per-image statistics gives.
 
     Args:
-        path: an `.npz` file; its arrays' names tell the format.
+        path: the file.
+        figures: metric name -> recorded value.
 
     Returns:
-        Those of whole confusion matrices ("mIoU", "aAcc", "mAcc"), or of detections under COCO's rules ("bbox_AP", ...,
-        "segm_AP", ...); empty for formats of single tasks.
+        Metric name -> what the file gives, by each way in which a metric of that name is computed, where none of them
+        is the recorded value; metrics that the file does not give are left out.
 
     Raises:
-        DataError: It is no such file, or its arrays do not fit together.
+        DataError: It is no file of a kind that is known, or its arrays do not fit together.
     """
+    file = read_any(path)
+    # Scores of many draws are kept in half precision.
+    tolerance = AGREES if getattr(getattr(file, "scores", None), "dtype", None) == np.float16 else _TOLERANCE
+    once = np.ones((1, len(file.names)), dtype=np.int32)
+    found = {}
     try:
-        with np.load(path, allow_pickle=False) as content:
-            names = set(content.files)
-        if {"offsets", "cells", "counts"} <= names:
-            return _confusion(path)
-        if {"kinds", "hit", "ignored"} <= names:
-            return _detections(path)
-    except (OSError, ValueError, KeyError, IndexError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: no per-image statistics that fit together: {error}") from error
-    return {}
-
-
-def _confusion(path: Path) -> dict[str, float]:
-    from ssl_motion.openmmlab.confusion import read_per_image, scores
-
-    return scores(read_per_image(path).total()).metrics
-
-
-def _detections(path: Path) -> dict[str, float]:
-    from ssl_motion.openmmlab.average_precision import figures, read_per_image_detections
-
-    kept = read_per_image_detections(path)
-    return {
-        f"{kind}_{name}": value
-        for kind in kept.kinds
-        for name, value in figures(kept.precision(kind), kept.thresholds, kept.areas).items()
-    }
+        for name, value in figures.items():
+            ways = [float(each[0]) for each in file.of_draws(name, once)]
+            if ways and not min(abs(each - value) for each in ways) <= tolerance:
+                found[name] = ways
+    except (ValueError, IndexError) as error:
+        raise DataError(f"{path}: its arrays do not fit together: {error}") from error
+    return found

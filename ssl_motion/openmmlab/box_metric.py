@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
-from ssl_motion.openmmlab.average_precision import PerImageDetections, figures
+from ssl_motion.per_image.coco_detections import PerImageDetections, figures
 
 KINDS = ("bbox", "segm")
 

@@ -1,4 +1,4 @@
-"""mmseg's metric interface around `ssl_motion.openmmlab.confusion`."""
+"""mmseg's metric interface around `ssl_motion.per_image.confusion`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from ssl_motion.openmmlab.confusion import PerImageConfusion, confusion_cells, scores
+from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, scores
 
 
 @METRICS.register_module(force=True)

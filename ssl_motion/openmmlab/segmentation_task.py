@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssl_motion.openmmlab import recipes
-from ssl_motion.openmmlab.confusion import SEGMENTATION_METRICS, read_per_image, scores
 from ssl_motion.openmmlab.recipe_task import RecipeConfigT, RecipeTask
+from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.preset_task import PresetT
-from ssl_motion.protocols import PER_IMAGE, RunContext, TaskResult
+from ssl_motion.protocols import PER_IMAGE, SEGMENTATION_METRICS, RunContext, TaskResult
 from ssl_motion.spec import BackboneSpec
 
 

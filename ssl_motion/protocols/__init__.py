@@ -7,10 +7,20 @@ Third-party packages subclass these and announce the class by entry point
 
 from ssl_motion.flow.protocol import FlowEstimator
 from ssl_motion.protocols.pretraining import Backbone, PretrainMethod
-from ssl_motion.protocols.transfer import PER_IMAGE, DataReport, Metric, RunContext, Scale, TaskResult, TransferTask
+from ssl_motion.protocols.transfer import (
+    PER_IMAGE,
+    SEGMENTATION_METRICS,
+    DataReport,
+    Metric,
+    RunContext,
+    Scale,
+    TaskResult,
+    TransferTask,
+)
 
 __all__ = [
     "PER_IMAGE",
+    "SEGMENTATION_METRICS",
     "Backbone",
     "DataReport",
     "FlowEstimator",

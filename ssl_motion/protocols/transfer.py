@@ -34,6 +34,10 @@ class Metric:
     primary: bool = False
 
 
+SEGMENTATION_METRICS = (Metric("mIoU", primary=True), Metric("aAcc"), Metric("mAcc"))
+"""What tasks report that judge semantic segmentation (`ssl_motion.per_image.confusion.Scores.metrics`)."""
+
+
 @dataclass(frozen=True)
 class DataReport:
     """What `TransferTask.check_data` found.

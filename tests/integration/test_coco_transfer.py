@@ -12,7 +12,7 @@ import torch
 from ssl_motion.backbones import build_backbone
 from ssl_motion.engine.loop import ResumableTrainLoop
 from ssl_motion.errors import RunError, SSLMotionError
-from ssl_motion.openmmlab.average_precision import figures, read_per_image_detections
+from ssl_motion.per_image.coco_detections import figures, read_per_image_detections
 from ssl_motion.record import read_record
 from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
 from ssl_motion.store import RunFolder, Store

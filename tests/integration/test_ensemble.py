@@ -18,8 +18,8 @@ from ssl_motion.cli.ensemble_verb import command
 from ssl_motion.ensemble import ensemble, plan_ensemble
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.listing import show_run
-from ssl_motion.openmmlab.confusion import read_per_image, scores
 from ssl_motion.openmmlab.recipes import read_saved
+from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.protocols import RunContext
 from ssl_motion.record import Pretraining, Reproduced, ResultRecord, read_record
 from ssl_motion.spec import BackboneSpec, RuntimeSpec, TransferSpec

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssl_motion.openmmlab.confusion import read_per_image, scores
+from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.record import read_record
 from ssl_motion.spec import PuppetsSpec, RuntimeSpec, TransferSpec
 from ssl_motion.store import Store

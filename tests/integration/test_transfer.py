@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from ssl_motion.backbones import build_backbone
 from ssl_motion.cli.transfer_verb import command
 from ssl_motion.errors import RunError, UsageError
-from ssl_motion.openmmlab.confusion import read_per_image, scores
+from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.record import Pretraining, Reproduced, read_record
 from ssl_motion.spec import BackboneSpec, RuntimeSpec, TransferSpec
 from ssl_motion.store import RunFolder, Store

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from ssl_motion.errors import UsageError
+from ssl_motion.per_image.multilabel import average_precisions, read_scores
+from ssl_motion.per_image.voc_boxes import read_boxes
 from ssl_motion.ranking import mean_present
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion.spec import PuppetsSpec, RuntimeSpec, TransferSpec
 from ssl_motion.store import RunFolder, Store
 from ssl_motion.transfer import make_plan, transfer
-from ssl_motion_benchmarks.voc07.detections import read_boxes
 from ssl_motion_benchmarks.voc07.devkit import CLASSES, read_list, read_objects, voc_root
-from ssl_motion_benchmarks.voc07.scores import average_precisions, read_scores
 from ssl_motion_benchmarks.voc07_cls.presets import PRESETS
 
 make_voc07 = runpy.run_path(str(Path(__file__).parents[1] / "voc07_devkit.py"))["make_voc07"]

@@ -12,8 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssl_motion.errors import DataError
-from ssl_motion.openmmlab.average_precision import class_figures, figures, interpolate, read_per_image_detections
 from ssl_motion.openmmlab.libraries import use_mmdet
+from ssl_motion.per_image.coco_detections import (
+    PerImageDetections,
+    class_figures,
+    figures,
+    interpolate,
+    read_per_image_detections,
+)
+from ssl_motion.per_image.resampling import read_any
 
 use_mmdet()
 from ssl_motion.openmmlab.box_metric import InstanceAPMetric, evaluate, keep  # noqa: E402 - quiet only after use_mmdet
@@ -153,8 +160,10 @@ def test_metric_and_file_equal_pycocotools(tmp_path: Path, seed: int, ties: bool
 def test_any_draw_of_images_equals_pycocotools_on_copies_of_them(tmp_path: Path, seed: int) -> None:
     content = world(seed)
     found = predictions(content, seed)
-    score(tmp_path, content, found)
-    kept = read_per_image_detections(tmp_path / "per_image.npz")
+    once = score(tmp_path, content, found)
+    kept = read_any(tmp_path / "per_image.npz")
+    assert isinstance(kept, PerImageDetections)
+    assert kept.of_draws("bbox_AR", np.ones((1, len(kept.names)), np.int32)) == []
     times = np.random.default_rng([seed, 2]).integers(0, 3, size=len(kept.names))
     copies: dict[str, Any] = {"images": [], "categories": content["categories"], "annotations": []}
     copied: dict[int, list[tuple[Any, float, int]]] = {}
@@ -172,6 +181,11 @@ def test_any_draw_of_images_equals_pycocotools_on_copies_of_them(tmp_path: Path,
     for kind in ("bbox", "segm"):
         expected = direct(copies, copied, kind).eval["precision"][..., -1]
         np.testing.assert_allclose(kept.precision(kind, times), expected, atol=1e-12)
+        draws = np.stack([np.ones_like(times), times])
+        for name, value in figures(expected, kept.thresholds, kept.areas).items():
+            (found,) = kept.of_draws(f"{kind}_{name}", draws)
+            assert found[1] == pytest.approx(value, abs=1e-9, nan_ok=True)
+            assert found[0] == pytest.approx(once.get(f"{kind}_{name}", np.nan), abs=1e-9, nan_ok=True)
 
 
 def only_one_size(content: dict[str, Any], side: int) -> dict[str, Any]:

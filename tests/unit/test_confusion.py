@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_motion.errors import DataError
-from ssl_motion.openmmlab.confusion import PerImageConfusion, confusion_cells, read_per_image, scores
+from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, read_per_image, scores
 
 CLASSES = ["background", "cat", "dog", "cow", "never"]
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.frozen.probe import LinearProbe
-from ssl_motion.openmmlab.confusion import read_per_image, scores
+from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.protocols import RunContext, TaskResult
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.weights import save_weights

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ssl_motion.openmmlab.confusion import read_per_image
 from ssl_motion.openmmlab.libraries import use_mmseg
+from ssl_motion.per_image.confusion import read_per_image
 
 CLASSES = ["background", "square", "stripe", "never"]
 HEIGHT, WIDTH, SIDE, BAND = 60, 80, 24, 10

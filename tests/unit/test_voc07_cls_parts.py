@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_motion.errors import DataError
-from ssl_motion_benchmarks.voc07.scores import PerImageScores, average_precisions, read_scores, single
+from ssl_motion.per_image.multilabel import PerImageScores, average_precisions, read_scores, single
 from ssl_motion_benchmarks.voc07_cls.lowshot import DRAWS, draw, low_shot
 from ssl_motion_benchmarks.voc07_cls.svm import fit, normalise, rotate, svm_scores
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ssl_motion.errors import DataError, UsageError
-from ssl_motion_benchmarks.voc07.detections import PerImageBoxes, match, overlaps, read_boxes
+from ssl_motion.per_image.voc_boxes import read_boxes
+from ssl_motion_benchmarks.voc07.detections import collect, match, overlaps
 from ssl_motion_benchmarks.voc07.devkit import Objects
 from ssl_motion_benchmarks.voc07_det.proposals import missing, read_proposals
 
@@ -109,7 +110,7 @@ def devkit_ap(images: dict[str, tuple[tuple[np.ndarray, ...], Objects]], kind: i
 def test_average_precision_against_the_devkits_loops(seed: int) -> None:
     rng = np.random.default_rng(seed)
     images = {f"{index:03d}": scene(rng) for index in range(12)}
-    kept = PerImageBoxes.collect(images, CLASSES)
+    kept = collect(images, CLASSES)
     for kind in range(3):
         assert kept.average_precisions("envelope")[kind] == pytest.approx(devkit_ap(images, kind, eleven=False))
         assert kept.average_precisions("11-point")[kind] == pytest.approx(devkit_ap(images, kind, eleven=True))
@@ -137,7 +138,7 @@ def test_mmdetections_function_agrees() -> None:
             }
         )
     _, theirs = eval_map(detections, annotations, iou_thr=0.5, eval_mode="area", nproc=1, logger="silent")
-    ours = PerImageBoxes.collect(images, CLASSES).average_precisions("envelope")
+    ours = collect(images, CLASSES).average_precisions("envelope")
     np.testing.assert_allclose(ours, [100 * float(each["ap"]) for each in theirs], atol=1e-3)
 
 
@@ -152,12 +153,12 @@ def test_planted_detections_and_the_file(tmp_path: Path) -> None:
         name: ((boxes + (boxes[:, 2:3] - boxes[:, :1]) * [0.4, 0, 0.4, 0], *rest), each)
         for name, ((boxes, *rest), each) in perfect.items()
     }
-    kept = PerImageBoxes.collect(perfect, CLASSES)
+    kept = collect(perfect, CLASSES)
     for rule in ("envelope", "11-point"):
         assert kept.average_precisions(rule).tolist() == [100, 100, 100]
         # Moved by 0.4 of the width, boxes overlap by 0.6 / 1.4 < 0.5.
-        assert PerImageBoxes.collect(moved, CLASSES).average_precisions(rule).tolist() == [0, 0, 0]
-    nothing = PerImageBoxes.collect({name: (NONE, each) for name, (_, each) in perfect.items()}, CLASSES)
+        assert collect(moved, CLASSES).average_precisions(rule).tolist() == [0, 0, 0]
+    nothing = collect({name: (NONE, each) for name, (_, each) in perfect.items()}, CLASSES)
     assert nothing.average_precisions("envelope").tolist() == [0, 0, 0]
     kept.save(tmp_path / "boxes.npz")
     again = read_boxes(tmp_path / "boxes.npz")

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from ssl_motion.openmmlab import recipes
-from ssl_motion.openmmlab.average_precision import class_figures, read_per_image_detections
 from ssl_motion.openmmlab.detection import detection_facts
 from ssl_motion.openmmlab.pyramid import set_pyramid
 from ssl_motion.openmmlab.recipe_task import RecipeTask
+from ssl_motion.per_image.coco_detections import class_figures, read_per_image_detections
 from ssl_motion.presets import RecipeConfig, TaskPreset
 from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext
 from ssl_motion.ranking import present_by_name

@@ -15,7 +15,7 @@ from ssl_motion.frozen.probe import LinearProbe, ProbeSet, moments
 from ssl_motion.frozen.training import Batches, epoch_order
 from ssl_motion.frozen.trunk import FrozenTrunk
 from ssl_motion.frozen.views import View
-from ssl_motion.openmmlab.confusion import PerImageConfusion, confusion_cells
+from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells
 from ssl_motion.progress import Progress
 from ssl_motion.seeding import generator
 from ssl_motion_benchmarks.dense_linear.pixels import LABELS, read_label

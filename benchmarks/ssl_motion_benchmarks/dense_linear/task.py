@@ -15,8 +15,8 @@ from ssl_motion.frozen.probe_task import ProbeTask
 from ssl_motion.frozen.training import probing_device, train_probes
 from ssl_motion.frozen.trunk import FrozenTrunk, build_trunk
 from ssl_motion.frozen.views import View
-from ssl_motion.openmmlab.confusion import SEGMENTATION_METRICS, scores
-from ssl_motion.protocols import PER_IMAGE, DataReport, RunContext, TaskResult
+from ssl_motion.per_image.confusion import scores
+from ssl_motion.protocols import PER_IMAGE, SEGMENTATION_METRICS, DataReport, RunContext, TaskResult
 from ssl_motion.puppets.labels import CLASSES, LIP_PARTS
 from ssl_motion_benchmarks.dense_linear import sources
 from ssl_motion_benchmarks.dense_linear.pixels import LabelledPixels

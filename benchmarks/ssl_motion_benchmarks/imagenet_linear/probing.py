@@ -1,22 +1,20 @@
 """Probes of all stages at once: where an iteration's features come from, and how the probes are scored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ssl_motion.fileio import write_atomically
 from ssl_motion.frozen.cache import Array
 from ssl_motion.frozen.extract import Pooled, extract
 from ssl_motion.frozen.probe import ProbeSet, moments
 from ssl_motion.frozen.training import Batches, epoch_order
 from ssl_motion.frozen.trunk import FrozenTrunk
 from ssl_motion.frozen.views import View
+from ssl_motion.per_image.verdicts import Verdicts
 from ssl_motion.progress import Progress
 from ssl_motion.seeding import generator
 from ssl_motion_benchmarks.imagenet_linear.folders import Pictures
@@ -80,39 +78,6 @@ def augmented_batches(
         return features, known[order]
 
     return batch
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """What the probes say of a split.
-
-    Attributes:
-        names: CLASS/FILE of the images.
-        labels: int32 [N], their classes.
-        predicted: stage -> int32 [N, 5], the classes of the highest scores, best first (fewer where there are fewer).
-    """
-
-    names: Sequence[str]
-    labels: npt.NDArray[np.int32]
-    predicted: Mapping[str, npt.NDArray[np.int32]]
-
-    def accuracy(self, stage: str, top: int) -> float:
-        """Percentage of images whose class is among the first `top`."""
-        hit = (self.predicted[stage][:, :top] == self.labels[:, None]).any(axis=1)
-        return float(hit.mean() * 100)
-
-    def save(self, path: Path) -> None:
-        """Write them: arrays names [N], labels [N], stages [S] and predicted [S, N, 5]."""
-        write_atomically(
-            path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, dtype=np.str_),
-                labels=self.labels,
-                stages=np.array(list(self.predicted), dtype=np.str_),
-                predicted=np.stack(list(self.predicted.values())),
-            ),
-        )
 
 
 class _Judge:

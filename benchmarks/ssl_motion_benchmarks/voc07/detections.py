@@ -3,30 +3,16 @@
 As the devkit has it: a detection is right when it overlaps an object of its class by an intersection over union of at
 least 0.5, and the object has not been found by one with a higher score. It is compared with the object that it overlaps
 most, and with no other. Detections of difficult objects count neither as right nor as wrong, nor do these objects.
-
-File format (`per_image.npz`, read it with `numpy.load(path, allow_pickle=False)`): N images, K classes; M detections;
-G pairs of an image and a class with objects.
-
-    names          text [N]
-    classes        text [K]
-    image, label   int32, int16 [M]  of a detection
-    score          float32 [M]
-    match          int8 [M]          1 right, 0 wrong, -1 a difficult object
-    object_image, object_label, object_count  int32, int16, int32 [G]  objects that are not difficult
+What is kept of it, and the average precision, are in `ssl_motion.per_image.voc_boxes`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.ranking import Rule, average_precision
+from ssl_motion.per_image.voc_boxes import PerImageBoxes
 from ssl_motion_benchmarks.voc07.devkit import Objects
 
 OVERLAP = 0.5
@@ -63,65 +49,21 @@ def match(found: Found, objects: Objects) -> npt.NDArray[np.int8]:
     return result
 
 
-@dataclass(frozen=True)
-class PerImageBoxes:
-    """Detections of a split with what they matched; see the format above."""
-
-    names: list[str]
-    classes: list[str]
-    image: npt.NDArray[np.int32]
-    label: npt.NDArray[np.int16]
-    score: Float32Array
-    match: npt.NDArray[np.int8]
-    object_image: npt.NDArray[np.int32]
-    object_label: npt.NDArray[np.int16]
-    object_count: npt.NDArray[np.int32]
-
-    @classmethod
-    def collect(cls, images: Mapping[str, tuple[Found, Objects]], classes: Sequence[str]) -> "PerImageBoxes":
-        """Match the detections of every image and put them together, by name."""
-        names = sorted(images)
-        parts = [images[name] for name in names]
-        counts_NK = np.stack([np.bincount(each.labels[~each.difficult], minlength=len(classes)) for _, each in parts])
-        object_image, object_label = np.nonzero(counts_NK)
-        empty: npt.NDArray[Any] = np.empty(0, np.float32)
-        return cls(
-            names=names,
-            classes=list(classes),
-            image=np.repeat(np.arange(len(names)), [len(found[1]) for found, _ in parts]).astype(np.int32),
-            label=np.concatenate([empty, *(found[2] for found, _ in parts)]).astype(np.int16),
-            score=np.concatenate([empty, *(found[1] for found, _ in parts)]).astype(np.float32),
-            match=np.concatenate([empty, *(match(*each) for each in parts)]).astype(np.int8),
-            object_image=object_image.astype(np.int32),
-            object_label=object_label.astype(np.int16),
-            object_count=counts_NK[object_image, object_label].astype(np.int32),
-        )
-
-    def average_precisions(self, rule: Rule) -> npt.NDArray[np.float64]:
-        """Compute each class's average precision in percent [K]; NaN for a class without objects."""
-        values = []
-        for number in range(len(self.classes)):
-            counted = (self.label == number) & (self.match >= 0)
-            positives = int(self.object_count[self.object_label == number].sum())
-            values.append(average_precision(self.match[counted] == 1, self.score[counted], rule, positives))
-        return np.array(values, dtype=np.float64)
-
-    def save(self, path: Path) -> None:
-        """Write the file."""
-        content: dict[str, Any] = {each.name: np.array(getattr(self, each.name)) for each in fields(self)}
-        write_atomically(path, lambda file: np.savez_compressed(file, **content))
-
-
-def read_boxes(path: Path) -> PerImageBoxes:
-    """Read a file of per-image detections.
-
-    Raises:
-        DataError: It is not one.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {each.name: content[each.name] for each in fields(PerImageBoxes)}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: not a file of per-image detections: {error}") from error
-    texts: dict[str, Any] = {name: [str(each) for each in arrays.pop(name)] for name in ("names", "classes")}
-    return PerImageBoxes(**texts, **arrays)
+def collect(images: Mapping[str, tuple[Found, Objects]], classes: Sequence[str]) -> PerImageBoxes:
+    """Match the detections of every image and put them together, by name."""
+    names = sorted(images)
+    parts = [images[name] for name in names]
+    counts_NK = np.stack([np.bincount(each.labels[~each.difficult], minlength=len(classes)) for _, each in parts])
+    object_image, object_label = np.nonzero(counts_NK)
+    empty: npt.NDArray[Any] = np.empty(0, np.float32)
+    return PerImageBoxes(
+        names=names,
+        classes=list(classes),
+        image=np.repeat(np.arange(len(names)), [len(found[1]) for found, _ in parts]).astype(np.int32),
+        label=np.concatenate([empty, *(found[2] for found, _ in parts)]).astype(np.int16),
+        score=np.concatenate([empty, *(found[1] for found, _ in parts)]).astype(np.float32),
+        match=np.concatenate([empty, *(match(*each) for each in parts)]).astype(np.int8),
+        object_image=object_image.astype(np.int32),
+        object_label=object_label.astype(np.int16),
+        object_count=counts_NK[object_image, object_label].astype(np.int32),
+    )

@@ -12,8 +12,8 @@ from mmengine.registry import METRICS, MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssl_motion.per_image.multilabel import average_precisions, single
 from ssl_motion.ranking import Rule, mean_present
-from ssl_motion_benchmarks.voc07.scores import average_precisions, single
 
 
 @MODELS.register_module(force=True)

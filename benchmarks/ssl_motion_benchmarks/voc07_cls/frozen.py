@@ -11,11 +11,11 @@ from ssl_motion.frozen.cache import FeatureCache
 from ssl_motion.frozen.extract import POOLED_TO, Pooled
 from ssl_motion.frozen.trunk import build_trunk
 from ssl_motion.frozen.views import View
+from ssl_motion.per_image.multilabel import PerImageScores, average_precisions, single
 from ssl_motion.protocols import PER_IMAGE, RunContext, TaskResult
 from ssl_motion.ranking import Rule, mean_present, present_by_name
 from ssl_motion.spec import BackboneSpec
 from ssl_motion_benchmarks.voc07.devkit import IMAGES, ClassLabels, read_labels, voc_root
-from ssl_motion_benchmarks.voc07.scores import PerImageScores, average_precisions, single
 from ssl_motion_benchmarks.voc07_cls.lowshot import DRAWS, low_shot
 from ssl_motion_benchmarks.voc07_cls.presets import Preset
 from ssl_motion_benchmarks.voc07_cls.svm import FOLDS, normalise, svm_scores

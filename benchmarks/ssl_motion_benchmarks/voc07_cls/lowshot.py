@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
+from ssl_motion.per_image.multilabel import average_precisions
 from ssl_motion.progress import Progress
 from ssl_motion.ranking import mean_present
 from ssl_motion.seeding import generator
-from ssl_motion_benchmarks.voc07.scores import average_precisions
 from ssl_motion_benchmarks.voc07_cls.svm import Float64Array, Int8Array, fit, rotate
 
 DRAWS = 5

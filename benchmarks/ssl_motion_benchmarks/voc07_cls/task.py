@@ -6,11 +6,11 @@ from typing import Any
 
 from ssl_motion.backbones import outline_backbone
 from ssl_motion.errors import UsageError
+from ssl_motion.per_image.multilabel import read_scores
 from ssl_motion.preset_task import PresetTask
 from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, TaskResult
 from ssl_motion_benchmarks.voc07 import devkit
 from ssl_motion_benchmarks.voc07.inspection import inspect_labels
-from ssl_motion_benchmarks.voc07.scores import read_scores
 from ssl_motion_benchmarks.voc07_cls.presets import Preset, Voc07ClsConfig
 
 

@@ -10,12 +10,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import DATASETS, METRICS
 
 from ssl_motion.errors import DataError
-from ssl_motion.ranking import Rule, mean_present
-from ssl_motion_benchmarks.voc07.detections import PerImageBoxes
+from ssl_motion.per_image.voc_boxes import RULES
+from ssl_motion.ranking import mean_present
+from ssl_motion_benchmarks.voc07.detections import collect
 from ssl_motion_benchmarks.voc07.devkit import IMAGES, read_list, read_objects, voc_root
 from ssl_motion_benchmarks.voc07_det.proposals import read_proposals
-
-RULES: dict[str, Rule] = {"mAP": "envelope", "mAP07": "11-point"}
 
 
 @DATASETS.register_module(force=True)
@@ -110,6 +109,6 @@ class Voc07APMetric(BaseMetric):  # type: ignore[misc]  # mmengine ships no type
             )
             for name, boxes, scores, labels in results
         }
-        kept = PerImageBoxes.collect(images, classes)
+        kept = collect(images, classes)
         kept.save(self.path)
         return {name: mean_present(kept.average_precisions(rule)) for name, rule in RULES.items()}

@@ -10,11 +10,11 @@ from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.detection import detection_facts
 from ssl_motion.openmmlab.pyramid import set_pyramid
 from ssl_motion.openmmlab.recipe_task import RecipeTask
+from ssl_motion.per_image.voc_boxes import read_boxes
 from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, TaskResult
 from ssl_motion.ranking import Rule, present_by_name
 from ssl_motion.spec import BackboneSpec
 from ssl_motion_benchmarks.voc07 import devkit
-from ssl_motion_benchmarks.voc07.detections import read_boxes
 from ssl_motion_benchmarks.voc07.inspection import inspect_objects
 from ssl_motion_benchmarks.voc07_det import proposals
 from ssl_motion_benchmarks.voc07_det.presets import Preset, Voc07DetConfig

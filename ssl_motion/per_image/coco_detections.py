@@ -20,7 +20,7 @@ image and a class with objects.
     object_count   int32 [A, G]      objects that count in the range
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,15 @@ import numpy.typing as npt
 
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_atomically
+from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.ranking import mean_present_in_rows
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 """Recall levels at which COCO reads the precision."""
 
-Float64Array = npt.NDArray[np.float64]
 _TEXT = ("names", "classes", "kinds", "areas")
+_THRESHOLDS = {"AP50": 0.5, "AP75": 0.75}
+_AREAS = {"APS": "small", "APM": "medium", "APL": "large"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class PerImageDetections:
     object_count: npt.NDArray[np.int32]
 
     def curve(
-        self, kind: str, label: int, area: str = "all", times: npt.NDArray[np.integer] | None = None
+        self, kind: str, label: int, area: str = "all", times: Times | None = None
     ) -> tuple[Float64Array, Float64Array] | None:
         """Recall and precision of a class after each of its detections, by falling score.
 
@@ -87,7 +90,7 @@ class PerImageDetections:
         wrong = np.cumsum((~hit & counted) * weight, axis=1).astype(np.float64)
         return right / objects, right / (right + wrong + np.spacing(1))
 
-    def precision(self, kind: str, times: npt.NDArray[np.integer] | None = None) -> Float64Array:
+    def precision(self, kind: str, times: Times | None = None) -> Float64Array:
         """Interpolated precision at COCO's recall levels, as pycocotools' `eval["precision"]` at its most detections.
 
         Args:
@@ -106,11 +109,64 @@ class PerImageDetections:
                         table[t, :, label, a] = interpolate(recall, precision)
         return table
 
+    def of_draws(self, metric: str, times: Times) -> Sequence[Float64Array]:
+        """Compute a metric, such as "bbox_AP" or "segm_APS", for images that count `times` [B, N].
+
+        Returns:
+            One array [B], equal to `figures` of `precision` draw by draw; none for metrics that are not of this file.
+        """
+        kind, _, name = metric.partition("_")
+        area = _AREAS.get(name, "all")
+        chosen = np.isclose(self.thresholds, _THRESHOLDS[name]) if name in _THRESHOLDS else self.thresholds > 0
+        known = name == "AP" or (name in _THRESHOLDS and chosen.any()) or name in _AREAS
+        if not known or kind not in self.kinds or area not in self.areas:
+            return []
+        s, a = self.kinds.index(kind), self.areas.index(area)
+        at = np.flatnonzero(chosen)
+        columns = [self._class_of_draws(s, a, label, at, times) for label in range(len(self.classes))]
+        return [mean_present_in_rows(np.stack(columns, axis=1)) * 100]
+
+    def _class_of_draws(self, s: int, a: int, label: int, chosen: npt.NDArray[np.intp], times: Times) -> Float64Array:
+        """Mean over thresholds and recall levels of a class's precision in each draw [B]; NaN without objects."""
+        there = self.object_label == label
+        objects = times[:, self.object_image[there]] @ self.object_count[a, there].astype(np.int64)
+        mine = np.flatnonzero(self.label == label)
+        mine = mine[np.argsort(-self.score[mine], kind="stable")]
+        counts = times[:, self.image[mine]]
+        taken = np.cumsum(counts, axis=1, dtype=np.float64)
+        total = np.zeros(len(times))
+        for t in chosen:
+            hit, ignored = ((bits[s, a, mine] >> np.uint16(t) & 1).astype(bool) for bits in (self.hit, self.ignored))
+            right = np.flatnonzero(hit & ~ignored)
+            if not right.size:
+                continue
+            # Only right detections raise the recall, and the precision between two of them falls: the curve is known
+            # from its values there.
+            without = np.flatnonzero(ignored)
+            skipped = np.cumsum(counts[:, without], axis=1, dtype=np.float64)
+            skipped = np.concatenate([np.zeros((len(times), 1)), skipped], axis=1)[:, np.searchsorted(without, right)]
+            found = np.cumsum(counts[:, right], axis=1, dtype=np.float64)
+            precision = found / (taken[:, right] - skipped + np.spacing(1))
+            best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+            total += (best * np.diff(_levels_reached(found, objects), axis=1, prepend=0)).sum(axis=1)
+        return np.where(objects > 0, total / (len(chosen) * len(RECALLS)), np.nan)
+
     def save(self, path: Path) -> None:
         """Write the file."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
         content.update({name: np.array(content[name], dtype=np.str_) for name in _TEXT})
         write_atomically(path, lambda file: np.savez_compressed(file, **content))
+
+
+def _levels_reached(found: Float64Array, objects: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """How many of COCO's recall levels are at or below found [B, H] of objects [B]."""
+    recall = found / np.maximum(objects, 1)[:, None]
+    levels = np.minimum((recall * 100).astype(np.int64), 100)
+    # A rounding may have put it one off; comparing with the levels themselves decides, as `interpolate` does.
+    levels += RECALLS[np.minimum(levels + 1, 100)] <= recall
+    levels = np.minimum(levels, 100)
+    reached: npt.NDArray[np.int64] = levels + (RECALLS[levels] <= recall)
+    return reached
 
 
 def interpolate(recall: Float64Array, precision: Float64Array) -> Float64Array:
@@ -132,11 +188,11 @@ def figures(precision: Float64Array, thresholds: Float64Array, areas: list[str])
     """
     every = areas.index("all")
     found = {"AP": _mean(precision[..., every])}
-    for name, threshold in (("AP50", 0.5), ("AP75", 0.75)):
+    for name, threshold in _THRESHOLDS.items():
         at = np.flatnonzero(np.isclose(thresholds, threshold))
         if at.size:
             found[name] = _mean(precision[at[0], :, :, every])
-    for name, area in (("APS", "small"), ("APM", "medium"), ("APL", "large")):
+    for name, area in _AREAS.items():
         if area in areas:
             found[name] = _mean(precision[..., areas.index(area)])
     return found
@@ -159,10 +215,9 @@ def read_per_image_detections(path: Path) -> PerImageDetections:
     Raises:
         DataError: It is not one.
     """
+    content = load(path, "per-image detections")
     try:
-        with np.load(path, allow_pickle=False) as content:
-            parts: Mapping[str, Any] = {field.name: content[field.name] for field in fields(PerImageDetections)}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: not a file of per-image detections: {error}") from error
-    texts = {name: [str(each) for each in parts[name]] for name in _TEXT}
-    return PerImageDetections(**{**parts, **texts})
+        parts: dict[str, Any] = {field.name: content[field.name] for field in fields(PerImageDetections)}
+    except KeyError as error:
+        raise DataError(f"{path}: not a file of per-image detections: no array {error}") from error
+    return PerImageDetections(**{**parts, **{name: texts(parts[name]) for name in _TEXT}})

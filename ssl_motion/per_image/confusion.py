@@ -20,13 +20,11 @@ import numpy.typing as npt
 
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_atomically
-from ssl_motion.protocols import Metric
-from ssl_motion.ranking import mean_present, present_by_name
+from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.ranking import mean_present, mean_present_in_rows, present_by_name
 
 IGNORED = 255
-SEGMENTATION_METRICS = (Metric("mIoU", primary=True), Metric("aAcc"), Metric("mAcc"))
 Int64Array = npt.NDArray[np.int64]
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Scores:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The figures over all classes, by the names that tasks report them under (`SEGMENTATION_METRICS`)."""
+        """The figures over all classes, by the names that tasks report them under."""
         return {"mIoU": self.miou, "aAcc": self.accuracy, "mAcc": self.mean_accuracy}
 
     def details(self, classes: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -90,9 +88,7 @@ def scores(confusion_KK: Int64Array) -> Scores:
     hits = np.diagonal(confusion_KK).astype(np.float64)
     labelled = confusion_KK.sum(axis=1).astype(np.float64)
     union = labelled + confusion_KK.sum(axis=0) - hits
-    iou, accuracy = (
-        np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0) * 100 for total in (union, labelled)
-    )
+    iou, accuracy = _share(hits, union), _share(hits, labelled)
     return Scores(
         miou=mean_present(iou),
         accuracy=float(hits.sum() / labelled.sum() * 100) if labelled.sum() else float("nan"),
@@ -100,6 +96,11 @@ def scores(confusion_KK: Int64Array) -> Scores:
         iou=iou,
         class_accuracy=accuracy,
     )
+
+
+def _share(part: Float64Array, whole: Float64Array) -> Float64Array:
+    """Percentage; NaN of nothing."""
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0) * 100
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,23 @@ class PerImageConfusion:
         flat[self.cells[span]] = self.counts[span]
         return flat.reshape(size, size)
 
+    def of_draws(self, metric: str, times: Times) -> Sequence[Float64Array]:
+        """Compute "mIoU", "aAcc" or "mAcc" for images that count `times` [B, N]: one array [B]; none for others."""
+        from scipy.sparse import csr_array
+
+        if metric not in ("mIoU", "aAcc", "mAcc"):
+            return []
+        size = len(self.classes)
+        image = np.repeat(np.arange(len(self.names)), np.diff(self.offsets))
+        # Counts of pixels stay below 2^53, so that sums of them are exact.
+        by_cell = csr_array((self.counts.astype(np.float64), (self.cells, image)), (size * size, len(self.names)))
+        matrices = (by_cell @ times.T.astype(np.float64)).reshape(size, size, len(times))
+        hits = np.diagonal(matrices)  # [B, K]
+        labelled, predicted = matrices.sum(axis=1).T, matrices.sum(axis=0).T
+        if metric == "aAcc":
+            return [_share(hits.sum(axis=1), labelled.sum(axis=1))]
+        return [mean_present_in_rows(_share(hits, labelled + predicted - hits if metric == "mIoU" else labelled))]
+
     def save(self, path: Path) -> None:
         """Write the file."""
         write_atomically(
@@ -163,14 +181,14 @@ def read_per_image(path: Path) -> PerImageConfusion:
     Raises:
         DataError: It is not one.
     """
+    content = load(path, "per-image confusion matrices")
     try:
-        with np.load(path, allow_pickle=False) as content:
-            return PerImageConfusion(
-                names=[str(name) for name in content["names"]],
-                classes=[str(name) for name in content["classes"]],
-                offsets=content["offsets"],
-                cells=content["cells"],
-                counts=content["counts"],
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: not a file of per-image confusion matrices: {error}") from error
+        return PerImageConfusion(
+            names=texts(content["names"]),
+            classes=texts(content["classes"]),
+            offsets=content["offsets"],
+            cells=content["cells"],
+            counts=content["counts"],
+        )
+    except KeyError as error:
+        raise DataError(f"{path}: not a file of per-image confusion matrices: no array {error}") from error

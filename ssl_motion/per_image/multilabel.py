@@ -14,14 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_atomically
-from ssl_motion.ranking import Rule, average_precision
+from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.ranking import Rule, average_precision, average_precision_of_draws, mean_present_in_rows
+
+RULES: dict[str, tuple[Rule, ...]] = {"mAP": ("envelope", "step"), "mAP07": ("11-point",)}
+"""Metric -> how the curve of precision and recall may be read: SVMs by the envelope, fine-tuned networks by steps."""
 
 
 def average_precisions(
@@ -51,6 +54,24 @@ class PerImageScores:
     draws: list[str]
     scores: npt.NDArray[Any]
 
+    def of_draws(self, metric: str, times: Times) -> Sequence[Float64Array]:
+        """Compute "mAP" or "mAP07" for images that count `times` [B, N], averaged over the draws of training images.
+
+        Returns:
+            An array [B] for every rule that the metric may have been computed by; none for other metrics.
+        """
+        return [
+            np.mean([self._of_draws(scores, rule, times) for scores in self.scores], axis=0)
+            for rule in RULES.get(metric, ())
+        ]
+
+    def _of_draws(self, scores_NK: npt.NDArray[Any], rule: Rule, times: Times) -> Float64Array:
+        columns = []
+        for label, score in zip(self.labels.T, scores_NK.T, strict=True):
+            known = label != 0
+            columns.append(average_precision_of_draws(label[known] == 1, score[known], times[:, known], rule))
+        return mean_present_in_rows(np.stack(columns, axis=1))
+
     def save(self, path: Path) -> None:
         """Write the file."""
         write_atomically(
@@ -79,14 +100,14 @@ def read_scores(path: Path) -> PerImageScores:
     Raises:
         DataError: It is not one.
     """
+    content = load(path, "per-image scores")
     try:
-        with np.load(path, allow_pickle=False) as content:
-            return PerImageScores(
-                names=[str(name) for name in content["names"]],
-                classes=[str(name) for name in content["classes"]],
-                labels=content["labels"],
-                draws=[str(draw) for draw in content["draws"]],
-                scores=content["scores"],
-            )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: not a file of per-image scores: {error}") from error
+        return PerImageScores(
+            names=texts(content["names"]),
+            classes=texts(content["classes"]),
+            labels=content["labels"],
+            draws=texts(content["draws"]),
+            scores=content["scores"],
+        )
+    except KeyError as error:
+        raise DataError(f"{path}: not a file of per-image scores: no array {error}") from error

@@ -45,9 +45,6 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
     panels = timed[:MOST]
     files = [stem.with_suffix(suffix) for suffix in (".png", ".svg")]
     if not panels:
-        for file in files:
-            # One of an earlier report would not belong to these results.
-            file.unlink(missing_ok=True)
         return []
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)

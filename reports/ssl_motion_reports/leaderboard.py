@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
+from ssl_motion.folders import replaced_folder
 from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
@@ -58,18 +59,21 @@ def write_leaderboard(
         "csv": to_csv(board),
         "tex": to_latex(board),
     }
-    written = []
-    for suffix, text in texts.items():
-        path = out / f"{STEM}.{suffix}"
-        write_text(path, text)
-        written.append(path)
-    picture = out / f"{STEM}.png"
-    if draw(board, picture):
-        written.append(picture)
-    else:
-        # One of an earlier report would not belong to these files.
-        picture.unlink(missing_ok=True)
-    return written + draw_costs(board, out / COSTS)
+    # All or none: files of an earlier report would not belong to these.
+    with replaced_folder(out, _is_ours) as folder:
+        written = [folder / f"{STEM}.{suffix}" for suffix in texts]
+        for path, text in zip(written, texts.values(), strict=True):
+            write_text(path, text)
+        picture = folder / f"{STEM}.png"
+        written += [picture] if draw(board, picture) else []
+        written += draw_costs(board, folder / COSTS)
+    return [out / path.name for path in written]
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file of the folder is one that a leaderboard writes, or half of one that a kill left."""
+    known = (*(f"{STEM}.{suffix}" for suffix in ("html", "md", "csv", "tex", "png")), f"{COSTS}.png", f"{COSTS}.svg")
+    return name in known or (name.endswith(".part") and name.startswith(tuple(f".{each}." for each in known)))
 
 
 def print_leaderboard(records: Sequence[ResultRecord], console: "Console | None" = None) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ssl_motion.errors import DataError
-from ssl_motion.per_image.resampling import AGREES, read_any
+from ssl_motion.per_image.resampling import AGREES, is_known, read_any
 
 # Figures are kept in full precision; another order of summation may move their last digits.
 _TOLERANCE = 1e-6
@@ -20,11 +20,14 @@ def disagreements(path: Path, figures: dict[str, float]) -> dict[str, list[float
 
     Returns:
         Metric name -> what the file gives, by each way in which a metric of that name is computed, where none of them
-        is the recorded value; metrics that the file does not give are left out.
+        is the recorded value. Metrics that the file does not give are left out, and so is everything of files whose
+        kind only their task knows.
 
     Raises:
-        DataError: It is no file of a kind that is known, or its arrays do not fit together.
+        DataError: It cannot be read, or its arrays do not fit together.
     """
+    if not is_known(path):
+        return {}
     file = read_any(path)
     # Scores of many draws are kept in half precision.
     tolerance = AGREES if getattr(getattr(file, "scores", None), "dtype", None) == np.float16 else _TOLERANCE

@@ -1,6 +1,7 @@
 """Replacing the files of a whole folder, so that readers never see some of the old and some of the new."""
 
 import ctypes
+import errno
 import os
 import shutil
 import socket
@@ -32,6 +33,8 @@ def replaced_folder(out: Path, is_ours: Callable[[str], bool]) -> Iterator[Path]
     out = out.resolve()  # a link to a folder stays one
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        if out.exists() and not out.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         beside = not out.exists() or (os.access(out.parent, os.W_OK) and out.stat().st_dev == out.parent.stat().st_dev)
         home = out.parent if beside else out
         prefix = f".{out.name}.{socket.gethostname()}."

@@ -167,7 +167,7 @@ def _place(axes: "Axes", name: str, point: tuple[float, float], taken: list[Box]
     x0, y0 = (float(each) for each in axes.transData.transform(point))
     in_the_way = [other for other in taken if not (other[0] <= x0 <= other[2] and other[1] <= y0 <= other[3])]
     pixels = axes.figure.dpi / 72
-    best: tuple[float, float, tuple[float, float], str, list[Box]] | None = None
+    best: tuple[float, int, tuple[float, float], str, list[Box]] | None = None
     for radius, direction in product(_RADII, range(_DIRECTIONS)):
         angle = 2 * math.pi * direction / _DIRECTIONS
         x, y = radius * math.cos(angle), radius * math.sin(angle)

@@ -193,5 +193,4 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         if not pd.isna(seed):
             seeds[group].append(int(seed))
     spread = [float(np.std(each, ddof=1)) if len(each) > 1 else float("nan") for each in values]
-    summary.insert(summary.columns.get_loc("mean") + 1, "std", spread)
-    return summary.assign(seeds=list(map(tuple, seeds)), values=list(map(tuple, values)))
+    return summary.assign(std=spread, seeds=[tuple(each) for each in seeds], values=[tuple(each) for each in values])

@@ -76,8 +76,11 @@ def submit(run: RunFolder, out: Path) -> Submission:
 
 def _strange(run: RunFolder, record: ResultRecord) -> list[str]:
     """Where the record is not what the run said at its end."""
-    known = {"protocol_fingerprint": record.protocol_fingerprint, "seed": record.seed}
-    known["metrics"] = {metric.name: metric.value for metric in record.metrics}
+    known = {
+        "protocol_fingerprint": record.protocol_fingerprint,
+        "seed": record.seed,
+        "metrics": {metric.name: metric.value for metric in record.metrics},
+    }
     found = [] if record.identity == run.identity else [f"record.json is of another run: {record.identity}"]
     summary = run.summary
     return found + [

@@ -13,17 +13,15 @@ import torch
 
 from ssl_motion.engine.environment import launched_processes, prepare_device
 from ssl_motion.errors import UsageError
-from ssl_motion.identity import digest, run_identity
+from ssl_motion.identity import digest, ensemble_identity
 from ssl_motion.protocols import RunContext
 from ssl_motion.provenance import code_state, collect
 from ssl_motion.record import Pretraining, Reproduced, ResultRecord, read_record
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
-from ssl_motion.store import RunFolder, Store
+from ssl_motion.store import RunFolder, Store, transfer_label
 from ssl_motion.transfer import TransferPlan, make_plan, metric_values, per_image_file, ready_data, write_record
 
-VERSION = 1
-"""Raised whenever a change of code moves the numbers of ensembles."""
 AVERAGED = "class probabilities"
 
 
@@ -134,15 +132,10 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
             )
     plan = plan_of_member(first, store, data_root)
     protocol = {**first.record.protocol, "ensemble": {"networks": len(members), "averaged": AVERAGED}}
-    identity = run_identity(
-        {"task": plan.spec.task, "protocol": protocol},
-        recipe_version=VERSION,
-        data_fingerprint=plan.data_fingerprint,
-        parents=identities,
-    )
-    methods = "+".join(member.record.method for member in members)
-    preset = str(plan.spec.task_config.get("preset", plan.spec.task))
-    return EnsemblePlan(members, plan, protocol, store.folder("transfer", f"{preset}-ensemble-{methods}", identity))
+    identity = ensemble_identity(plan.spec.task, protocol, identities)
+    methods = " + ".join(member.record.method for member in members)
+    label = transfer_label({**plan.spec.model_dump(mode="json"), "ensemble": len(members)}, methods)
+    return EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
 
 
 def finished_member(query: str, store: Store) -> Member:

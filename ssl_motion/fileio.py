@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, BinaryIO
 
 from ssl_motion.errors import RunError
@@ -21,7 +22,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         RunError: The disk is full or the folder cannot be written; what stood at `path` is untouched.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not the process alone: machines that share a disk, and threads, may have the same.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(3)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:

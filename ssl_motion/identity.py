@@ -23,6 +23,10 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode(errors="backslashreplace")).hexdigest()[:DIGITS]
 
 
+ENSEMBLE_VERSION = 1
+"""Raised whenever a change of code moves the numbers of ensembles."""
+
+
 def run_identity(
     spec: Mapping[str, Any], *, recipe_version: int, data_fingerprint: str, parents: Sequence[str] = ()
 ) -> str:
@@ -36,4 +40,37 @@ def run_identity(
     """
     return digest(
         {"spec": dict(spec), "recipe_version": recipe_version, "data": data_fingerprint, "parents": sorted(parents)}
+    )
+
+
+def transfer_identity(
+    spec: Mapping[str, Any], *, start: str, protocol: Mapping[str, Any], recipe_version: int, parents: Sequence[str]
+) -> str:
+    """Name a transfer run.
+
+    Args:
+        spec: resolved; built-in data and paths in it do not count, their fingerprint in the protocol does.
+        start: what stands for `init`, whose text may be a path: "random", "run:IDENTITY", ...
+        protocol: facts that make results comparable; "dataset_hash" is the data's fingerprint.
+        recipe_version: of the task.
+        parents: the pretraining run, where there is one.
+    """
+    settings = {name: value for name, value in spec.items() if name not in ("puppets", "data_root")}
+    return run_identity(
+        {**settings, "init": start, "protocol": protocol},
+        recipe_version=recipe_version,
+        data_fingerprint=protocol["dataset_hash"],
+        parents=parents,
+    )
+
+
+def ensemble_identity(
+    task: str, protocol: Mapping[str, Any], members: Sequence[str], version: int = ENSEMBLE_VERSION
+) -> str:
+    """Name an ensemble of some transfer runs."""
+    return run_identity(
+        {"task": task, "protocol": protocol},
+        recipe_version=version,
+        data_fingerprint=protocol["dataset_hash"],
+        parents=members,
     )

@@ -8,7 +8,7 @@ moves an old folder aside.
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,24 @@ from ssl_motion.fileio import write_json, write_text
 from ssl_motion.locking import held
 
 Kind = Literal["pretrain", "transfer"]
+
+
+def run_name(label: str, identity: str) -> str:
+    """Name of a run's folder, and of its record among others. `label` is for people; the identity decides."""
+    clean = re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-")
+    return f"{clean}-{identity}"
+
+
+def transfer_label(spec: Mapping[str, Any], method: str) -> str:
+    """What people call a transfer run or an ensemble: protocol, method and seed.
+
+    Args:
+        spec: as it is written into the record.
+        method: of the record; those of an ensemble joined by " + ".
+    """
+    config = spec.get("task_config")
+    preset = str((config.get("preset") if isinstance(config, Mapping) else None) or spec.get("task"))
+    return f"{preset}-ensemble-{method}" if "ensemble" in spec else f"{preset}-{method}-s{spec.get('seed')}"
 
 
 @dataclass(frozen=True)
@@ -94,9 +112,8 @@ class Store:
         self.root = root
 
     def folder(self, kind: Kind, label: str, identity: str) -> RunFolder:
-        """Return the folder of a run, which need not exist yet. `label` is for people; the identity decides."""
-        clean = re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-")
-        return RunFolder(self.root / kind / f"{clean}-{identity}", identity)
+        """Return the folder of a run, which need not exist yet (`run_name`)."""
+        return RunFolder(self.root / kind / run_name(label, identity), identity)
 
     def runs(self, kind: Kind) -> list[RunFolder]:
         """List the runs of a kind, finished or not; folders moved aside are left out."""

@@ -14,7 +14,7 @@ from ssl_motion.engine.environment import barrier, launched_processes
 from ssl_motion.engine.once import run_once
 from ssl_motion.errors import UsageError
 from ssl_motion.fileio import sha256_of, write_json
-from ssl_motion.identity import run_identity
+from ssl_motion.identity import transfer_identity
 from ssl_motion.paths import data_roots
 from ssl_motion.protocols import DataReport, RunContext, TaskResult, TransferTask
 from ssl_motion.provenance import code_state, collect
@@ -23,7 +23,7 @@ from ssl_motion.record import MetricValue, PerImage, Reproduced, ResultRecord
 from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.starts import Start, describe, materialise, resolve_start
-from ssl_motion.store import RunFolder, Store
+from ssl_motion.store import RunFolder, Store, transfer_label
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,15 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     if task_class.recipe_version > 1:
         # Results of two versions are never ranked together. A protocol that names none is of the first.
         protocol["recipe_version"] = task_class.recipe_version
-    identity = run_identity(
-        {**spec.model_dump(mode="json", exclude={"puppets", "data_root"}), "init": start.key, "protocol": protocol},
+    settings = spec.model_dump(mode="json")
+    identity = transfer_identity(
+        settings,
+        start=start.key,
+        protocol=protocol,
         recipe_version=task_class.recipe_version,
-        data_fingerprint=fingerprint,
         parents=start.parents,
     )
-    preset = str(spec.task_config.get("preset", ""))
-    label = "-".join(part for part in (preset or spec.task, start.method, f"s{spec.seed}") if part)
+    label = transfer_label(settings, start.method)
     return TransferPlan(spec, task, start, root, fingerprint, protocol, store.folder("transfer", label, identity))
 
 

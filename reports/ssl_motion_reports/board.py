@@ -15,7 +15,7 @@ import pandas as pd
 from ssl_motion.record import MetricValue, Reported, ResultRecord
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
-from ssl_motion_reports.frame import entries, summarise, tidy
+from ssl_motion_reports.frame import entries, lay_out, summarise
 from ssl_motion_reports.labels import differing, entry_labels
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
@@ -38,12 +38,14 @@ def build_board(
         cache: folder that keeps what was computed of per-image files, so that it is computed once; None keeps nothing.
     """
     records = sorted(records, key=_record_order)
+    grouped = entries(records)
     by_fingerprint: dict[str, dict[str, list[ResultRecord]]] = {}
-    for key, replicates in entries(records).items():
+    for key, replicates in grouped.items():
         by_fingerprint.setdefault(replicates[0].protocol_fingerprint, {})[key] = replicates
-    frame = tidy(records)
-    summary = summarise(frame) if len(frame) else frame
-    figures = {str(key): part for key, part in summary.groupby("entry", sort=False)}
+    figures: dict[str, list[dict[str, Any]]] = {}
+    if grouped:
+        for line in summarise(lay_out(grouped)).to_dict("records"):
+            figures.setdefault(line["entry"], []).append({str(name): value for name, value in line.items()})
     groups = [
         _group(members, figures, {key: replicates_of(each, sources, cache) for key, each in members.items()})
         for members in by_fingerprint.values()
@@ -99,7 +101,7 @@ def _group_order(group: Group) -> tuple[bool, int]:
 
 def _group(
     members: dict[str, list[ResultRecord]],
-    figures: dict[str, pd.DataFrame],
+    figures: dict[str, list[dict[str, Any]]],
     replicates: Mapping[str, Sequence[Replicate]],
 ) -> Group:
     everything = [record for replicates in members.values() for record in replicates]
@@ -204,13 +206,10 @@ def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
 
 
 def _entry(
-    key: str, label: str, replicates: list[ResultRecord], lines: pd.DataFrame, seen: Sequence[Replicate]
+    key: str, label: str, replicates: list[ResultRecord], lines: list[dict[str, Any]], seen: Sequence[Replicate]
 ) -> Entry:
-    first, common = replicates[0], lines.iloc[0]
-    values = {
-        str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"])
-        for _, line in lines.iterrows()
-    }
+    first, common = replicates[0], lines[0]
+    values = {str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"]) for line in lines}
     pairs = _known(common["pairs"])
     origin = first.origin
     remarks, source = [], ""

@@ -14,10 +14,11 @@ from ssl_motion_reports.texts import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
+    from matplotlib.transforms import BboxBase
 
 PANEL_INCHES = (5.6, 4.5)
+# More panels than this make no picture; the tables have them all.
+MOST = 8
 # More entries than this have no room for their names: their ranks stand in for them.
 NAMED = 16
 # Where a label may stand, in points from its point; the nearest free place is taken.
@@ -40,12 +41,10 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
     from matplotlib.figure import Figure
     from matplotlib.style import context
 
-    panels = [(group, _timed(group)) for group in board.groups if _timed(group)]
+    timed = [(group, _timed(group)) for group in board.groups if _timed(group)]
+    panels = timed[:MOST]
     files = [stem.with_suffix(suffix) for suffix in (".png", ".svg")]
     if not panels:
-        for file in files:
-            # One of an earlier report would not belong to these results.
-            file.unlink(missing_ok=True)
         return []
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -58,6 +57,9 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
             width, height = 1 / columns, 1 / rows
             box = (column * width + 0.125 * width, 1 - (row + 0.855) * height, 0.83 * width, 0.64 * height)
             _panel(figure.add_axes(box), group, entries)
+        if len(panels) < len(timed):
+            note = f"The first {len(panels)} of {len(timed)} protocols; the tables have all."
+            figure.text(0.5, 0.004, note, ha="center", va="bottom", color=FAINT, fontsize=9)
         for file, metadata in zip(files, ({"Software": None}, {"Date": None, "Creator": None}), strict=True):
             content = io.BytesIO()
             figure.savefig(content, dpi=dpi, format=file.suffix[1:], metadata=metadata)
@@ -134,20 +136,22 @@ def _scale(axes: "Axes", seconds: list[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+Box = tuple[float, float, float, float]
+"""Left, low, right, high end in pixels: thousands of places are tried, for which matplotlib's own boxes are slow."""
+
+
 def _label(axes: "Axes", entries: list[Entry], points: list[tuple[float, float]], metric: str) -> None:
     """Write each entry's name beside its point, where it covers neither a point, a spread, nor another name."""
-    from matplotlib.transforms import Bbox
-
     figure = axes.get_figure()
     assert figure is not None
     figure.canvas.draw()
-    dots = []
+    taken: list[Box] = []
     for entry, point in zip(entries, points, strict=True):
         value = entry.values[metric]
         ends = [axes.transData.transform((point[0], value.mean + sign * (value.std or 0.0))) for sign in (-1, 1)]
-        dots.append(Bbox([(ends[0][0] - 6, ends[0][1] - 6), (ends[1][0] + 6, ends[1][1] + 6)]))
-    taken: list[Bbox] = [*dots, *(text.get_window_extent() for text in axes.texts)]
-    taken += [line.get_window_extent().padded(2) for line in axes.lines if line.get_linestyle() == "--"]
+        taken.append((float(ends[0][0]) - 6, float(ends[0][1]) - 6, float(ends[1][0]) + 6, float(ends[1][1]) + 6))
+    taken += [_box(text.get_window_extent()) for text in axes.texts]
+    taken += [_box(line.get_window_extent().padded(2)) for line in axes.lines if line.get_linestyle() == "--"]
     for entry, point in zip(entries, points, strict=True):
         taken += _place(axes, str(entry.rank) if _is_crowd(entries) else plain(entry.label), point, taken)
 
@@ -156,62 +160,61 @@ def _is_crowd(entries: list[Entry]) -> bool:
     return len(entries) > NAMED and all(entry.rank is not None for entry in entries)
 
 
-def _place(axes: "Axes", name: str, point: tuple[float, float], taken: "list[Bbox]") -> "list[Bbox]":
+def _place(axes: "Axes", name: str, point: tuple[float, float], taken: list[Box]) -> list[Box]:
     """Put a name to the nearest free place, with a line where it is far; returns what name and line cover."""
-    frame = axes.get_window_extent()
-    best: tuple[float, Annotation, list[Bbox]] | None = None
+    frame = _box(axes.get_window_extent())
+    words = {side: _words(axes, name, point, side) for side in ("left", "center", "right")}
+    x0, y0 = (float(each) for each in axes.transData.transform(point))
+    in_the_way = [other for other in taken if not (other[0] <= x0 <= other[2] and other[1] <= y0 <= other[3])]
+    pixels = axes.figure.dpi / 72
+    best: tuple[float, int, tuple[float, float], str, list[Box]] | None = None
     for radius, direction in product(_RADII, range(_DIRECTIONS)):
         angle = 2 * math.pi * direction / _DIRECTIONS
         x, y = radius * math.cos(angle), radius * math.sin(angle)
         side = "left" if x > 3 else "right" if x < -3 else "center"
-        text = axes.annotate(
-            name, point, (x, y), textcoords="offset points", ha=side, va="center", color=INK, fontsize=8.5, zorder=4,
-            arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
-            if radius > 12 else None,
-        )  # fmt: skip
-        box = _words(text)
-        line = _line(axes, point, (x, y)) if radius > 12 else []
+        left, low, right, high = words[side]
+        box = (left + x * pixels, low + y * pixels, right + x * pixels, high + y * pixels)
+        line = _line((x0, y0), (x * pixels, y * pixels)) if radius > 12 else []
         # Covered words are worse than crossed lines, and these worse than distance.
         covered = 50 * sum(_overlap(box, other) for other in taken)
-        covered += 50 * (box.width * box.height - _overlap(box, frame))
-        begin = axes.transData.transform(point)
+        covered += 50 * ((box[2] - box[0]) * (box[3] - box[1]) - _overlap(box, frame))
         clean = covered <= 1e-3
-        crossed = sum(_overlap(step, other) for step in line for other in taken if not other.contains(*begin))
+        crossed = sum(_overlap(step, other) for step in line for other in in_the_way)
         covered += crossed + radius
         if best is None or covered < best[0] - 1e-6:
-            if best is not None:
-                best[1].remove()
-            best = (covered, text, [box, *line])
-        else:
-            text.remove()
+            best = (covered, radius, (x, y), side, [box, *line])
         if clean and not crossed:
             break
     assert best is not None
-    return best[2]
+    _, radius, offset, side, boxes = best
+    axes.annotate(
+        name, point, offset, textcoords="offset points", ha=side, va="center", color=INK, fontsize=8.5, zorder=4,
+        arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
+        if radius > 12 else None,
+    )  # fmt: skip
+    return boxes
 
 
-def _words(text: "Annotation") -> "Bbox":
-    """What the words of an annotation cover, without its line."""
-    from matplotlib.text import Text
-
-    text.get_window_extent()  # brings the words to their place
-    return Text.get_window_extent(text).padded(1.5)
-
-
-def _line(axes: "Axes", point: tuple[float, float], offset: tuple[float, float]) -> "list[Bbox]":
-    """Small boxes along the line from a point to its name, `offset` points away."""
-    from matplotlib.transforms import Bbox
-
-    figure = axes.get_figure()
-    assert figure is not None
-    x, y = axes.transData.transform(point)
-    pixels = figure.dpi / 72
-    steps = [(x + part * offset[0] * pixels, y + part * offset[1] * pixels) for part in _STEPS]
-    return [Bbox([(left - 1.5, low - 1.5), (left + 1.5, low + 1.5)]) for left, low in steps]
+def _words(axes: "Axes", name: str, point: tuple[float, float], side: str) -> Box:
+    """What a name covers that is aligned at that side and stands on its point."""
+    text = axes.annotate(name, point, (0, 0), textcoords="offset points", ha=side, va="center", fontsize=8.5)
+    box = _box(text.get_window_extent().padded(1.5))
+    text.remove()
+    return box
 
 
-def _overlap(one: "Bbox", other: "Bbox") -> float:
+def _box(box: "BboxBase") -> Box:
+    return float(box.x0), float(box.y0), float(box.x1), float(box.y1)
+
+
+def _line(begin: tuple[float, float], way: tuple[float, float]) -> list[Box]:
+    """Small boxes along the line from a point to its name."""
+    steps = [(begin[0] + part * way[0], begin[1] + part * way[1]) for part in _STEPS]
+    return [(left - 1.5, low - 1.5, left + 1.5, low + 1.5) for left, low in steps]
+
+
+def _overlap(one: Box, other: Box) -> float:
     """Area that two boxes share."""
-    width = float(min(one.x1, other.x1) - max(one.x0, other.x0))
-    height = float(min(one.y1, other.y1) - max(one.y0, other.y0))
-    return max(0.0, width) * max(0.0, height)
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width * height if width > 0 and height > 0 else 0.0

@@ -3,12 +3,15 @@
 import math
 import re
 import unicodedata
+from functools import lru_cache
 
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
 def plain(text: str) -> str:
     """Make a name safe for one line of any output: control and direction-changing characters become spaces."""
+    if text.isprintable():  # true of nearly all, and then there is nothing to replace
+        return text
     return "".join(" " if unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp", "Cs", "Co") else sign for sign in text)
 
 
@@ -75,6 +78,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+@lru_cache(maxsize=10_000)
 def markdown(text: str) -> str:
     """Escape text for a Markdown table cell, so that it renders as it is."""
     escaped = re.sub(r"([\\`*_{}\[\]<>|~&$#!])", r"\\\1", plain(text).strip())
@@ -108,6 +112,7 @@ _LATEX = {
 }
 
 
+@lru_cache(maxsize=10_000)
 def latex(text: str) -> str:
     """Escape text for LaTeX, so that it is printed as it is (packages: textcomp, T1 font encoding)."""
     # "--" and "---" would become dashes, hence the braces around single hyphens next to each other.

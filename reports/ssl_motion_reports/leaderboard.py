@@ -1,13 +1,15 @@
 """The leaderboard: from records to files and to the terminal."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssl_motion.errors import UsageError
+from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
+from ssl_motion.folders import replaced_folder
 from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
@@ -62,18 +64,21 @@ def write_leaderboard(
         "csv": to_csv(board),
         "tex": to_latex(board),
     }
-    written = []
-    for suffix, text in texts.items():
-        path = out / f"{STEM}.{suffix}"
-        write_text(path, text)
-        written.append(path)
-    picture = out / f"{STEM}.png"
-    if draw(board, picture):
-        written.append(picture)
-    else:
-        # One of an earlier report would not belong to these files.
-        picture.unlink(missing_ok=True)
-    return written + draw_costs(board, out / COSTS)
+    # All or none: files of an earlier report would not belong to these.
+    with replaced_folder(out, _is_ours) as folder:
+        written = [folder / f"{STEM}.{suffix}" for suffix in texts]
+        for path, text in zip(written, texts.values(), strict=True):
+            write_text(path, text)
+        picture = folder / f"{STEM}.png"
+        written += [picture] if draw(board, picture) else []
+        written += draw_costs(board, folder / COSTS)
+    return [out / path.name for path in written]
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file of the folder is one that a leaderboard writes, or half of one that a kill left."""
+    known = (*(f"{STEM}.{suffix}" for suffix in ("html", "md", "csv", "tex", "png")), f"{COSTS}.png", f"{COSTS}.svg")
+    return name in known or (name.endswith(".part") and name.startswith(tuple(f".{each}." for each in known)))
 
 
 def print_leaderboard(
@@ -128,24 +133,32 @@ def as_data(board: Board) -> dict[str, Any]:
 def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str, Path]]:
     """Read record files.
 
+    A file that is no record is named on standard error and left out: one damaged file must not hide the others.
+
     Returns:
         The records, one for each identity (of several the latest), and identity -> file.
-
-    Raises:
-        DataError: A file is not a record.
     """
-    read = [(read_record(file), file) for file in files]
+    read = []
+    for file in files:
+        try:
+            read.append((read_record(file), file))
+        except DataError as error:
+            print(f"left out: {error}", file=sys.stderr)
     records = unique(record for record, _ in read)
-    # Backwards, so that of equal copies the first file is linked to.
-    sources = {
-        record.identity: file for kept in records for record, file in reversed(read) if record is kept or record == kept
-    }
+    latest = {record.identity: record for record in records}
+    sources: dict[str, Path] = {}
+    for record, file in read:
+        kept = latest[record.identity]
+        # Of equal copies the first file is linked to.
+        if record.identity not in sources and (record is kept or record == kept):
+            sources[record.identity] = file
     return records, sources
 
 
 def run_records(runs: Path) -> list[Path]:
     """Record files of the finished transfer runs below a runs folder; folders moved aside are left out."""
-    return sorted(path for path in runs.glob("transfer/*/record.json") if ".old-" not in path.parent.name)
+    found = (path for path in runs.glob("transfer/*/record.json") if ".old-" not in path.parent.name)
+    return sorted(found, key=lambda path: path.parent.name)
 
 
 def folder_records(folder: Path) -> list[Path]:
@@ -156,13 +169,18 @@ def folder_records(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"no such folder of records: {folder}. Give a runs folder, or one with a JSON file a result.")
-    return run_records(folder) if (folder / "transfer").is_dir() else sorted(folder.glob("*.json"))
+    return run_records(folder) if (folder / "transfer").is_dir() else _json_files(folder)
 
 
 def committed_records() -> list[Path]:
     """Record files that are committed with a checkout (`reports/records`); none in an installed wheel."""
     reports = Path(__file__).resolve().parents[1]
-    return sorted((reports / "records").glob("*.json")) if reports.name == "reports" else []
+    return _json_files(reports / "records") if reports.name == "reports" else []
+
+
+def _json_files(folder: Path) -> list[Path]:
+    # By name: comparing paths part by part takes seconds for thousands of them.
+    return sorted(folder.glob("*.json"), key=lambda path: path.name)
 
 
 def select_task(records: Sequence[ResultRecord], task: str) -> list[ResultRecord]:

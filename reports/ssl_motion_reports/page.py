@@ -22,7 +22,7 @@ from ssl_motion_reports.texts import (
     letter_cells,
     letter_columns,
     letters,
-    link,
+    links,
     origin,
     ranks,
     shown,
@@ -57,7 +57,7 @@ def to_html(
             css=Markup(css),  # noqa: S704
             js=Markup(js),  # noqa: S704
             policy=_policy(css, js),
-            details=details(board, folder, sources),
+            details=details(board, links(sources, folder)),
             behind=lambda entry: f"#{entry.key}",
             method_page=lambda entry: "",
             **words(),
@@ -148,7 +148,7 @@ def _strip(entry: Entry, group: Group) -> Markup:
 
 
 def details(
-    board: Board, folder: Path, sources: Mapping[str, Path], wanted: Callable[[Entry], bool] = lambda entry: True
+    board: Board, addresses: Mapping[str, str], wanted: Callable[[Entry], bool] = lambda entry: True
 ) -> dict[str, Any]:
     """What the panels show: entry key -> title, facts, records; of the entries that are wanted."""
     return {
@@ -172,7 +172,7 @@ def details(
                     "remarks": "; ".join((*entry.remarks, *group.remarks)),
                 }
             ),
-            "records": [_record(record, folder, sources) for record in entry.records],
+            "records": [_record(record, addresses.get(record.identity, "")) for record in entry.records],
         }
         for group in board.groups
         for entry in group.entries
@@ -184,7 +184,7 @@ def _pairs(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in known.items() if value not in ("", None)]
 
 
-def _record(record: ResultRecord, folder: Path, sources: Mapping[str, Path]) -> dict[str, Any]:
+def _record(record: ResultRecord, file: str) -> dict[str, Any]:
     known: dict[str, Any] = {metric.name: f"{metric.value} {metric.unit}".strip() for metric in record.metrics}
     folds: list[tuple[str, Any]] = []
     if isinstance(record.origin, Reproduced):
@@ -205,5 +205,4 @@ def _record(record: ResultRecord, folder: Path, sources: Mapping[str, Path]) -> 
             ("pretraining", record.pretraining.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
         )
     folds += [("protocol", record.protocol)] + [(name, values) for name, values in record.details.items()]
-    file = link(sources[record.identity], folder) if record.identity in sources else ""
     return {"title": title, "facts": _pairs(known), "folds": [each for each in folds if each[1]], "file": file}

@@ -20,6 +20,8 @@ WIDTH_INCHES = 8.6
 ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.75
+# More rows or panels than this make no picture; the tables have them all.
+MOST_ROWS, MOST_PANELS = 120, 12
 # Characters of a row's name; more are cut.
 LONGEST_NAME = 28
 INK, FAINT, LINE, DOT = "#1b1f24", "#5a6472", "#d5dae1", "#6f9fd0"
@@ -45,6 +47,8 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     panels = [(group, lines) for group, lines in panels if lines]
     if not panels:
         return False
+    groups, rows = len(panels), sum(len(lines) for _, lines in panels)
+    panels = _first(panels)
     heights = [FRAME_INCHES + ROW_INCHES * len(lines) for _, lines in panels]
     with context(["default", {"font.family": "DejaVu Sans", "text.parse_math": False}]):
         figure_ = Figure(figsize=(WIDTH_INCHES, sum(heights)), facecolor="white")
@@ -58,11 +62,26 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
             box = (place[0] / WIDTH_INCHES, place[1] / total, place[2] / WIDTH_INCHES, place[3] / total)
             _panel(figure_.add_axes(box), group, lines, place)
             top -= height
+        if (drawn := sum(len(lines) for _, lines in panels)) < rows:
+            note = f"{drawn} of {rows} rows, {len(panels)} of {groups} protocols; the tables have all."
+            figure_.text(0.5, 0.05 / sum(heights), note, ha="center", va="bottom", color=FAINT, fontsize=9)
         content = io.BytesIO()
         # Without its version, matplotlib writes nothing that changes from run to run.
         figure_.savefig(content, dpi=dpi, format="png", metadata={"Software": None})
     write_atomically(path, lambda file: file.write(content.getvalue()) and None)
     return True
+
+
+def _first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
+    """Keep what makes a picture: the first panels, and of a very long one the best rows."""
+    kept: list[tuple[Group, list[Entry]]] = []
+    free = MOST_ROWS
+    for group, lines in panels[:MOST_PANELS]:
+        if kept and len(lines) > free:
+            break
+        kept.append((group, lines[:free]))
+        free -= len(kept[-1][1])
+    return kept
 
 
 def _room(lines: list[Entry]) -> float:

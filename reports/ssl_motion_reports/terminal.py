@@ -21,14 +21,19 @@ from ssl_motion_reports.texts import (
 
 # Below this width data and cost give way, so that figures stay on one line.
 WIDE = 120
+# More tables than this nobody reads on a terminal.
+MOST = 24
 
 
 def print_board(board: Board, console: Console | None = None) -> None:
     """Print the groups that hold own results, and say how many others there are; all of them where none is ours."""
     console = console or Console()
     own = [group for group in board.groups if group.reproduced]
-    for group in own or board.groups:
+    shown_groups = (own or board.groups)[:MOST]
+    for group in shown_groups:
         console.print(_group(group, wide=console.width >= WIDE))
+    if more := len(own or board.groups) - len(shown_groups):
+        console.print(f"{more} more tables like these are in the written leaderboard.", style="dim")
     rest = len(board.groups) - len(own)
     if own and rest:
         console.print(f"{rest} more tables of published numbers are in the written leaderboard.", style="dim")

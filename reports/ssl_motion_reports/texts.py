@@ -25,6 +25,18 @@ def link(target: Path, folder: Path) -> str:
     return quote(Path(relpath(target.resolve(), folder.resolve())).as_posix())
 
 
+def links(sources: Mapping[str, Path], folder: Path) -> dict[str, str]:
+    """Addresses of many files for a page in `folder`, by the names that the files have in `sources`."""
+    # Thousands of records lie in few folders: only these are resolved one by one.
+    folders = {parent: link(parent, folder) for parent in {target.parent for target in sources.values()}}
+    return {
+        name: link(target, folder)
+        if target.is_symlink()
+        else f"{folders[target.parent]}/{quote(target.name)}".removeprefix("./")
+        for name, target in sources.items()
+    }
+
+
 def shown(entry: Entry, metric: MetricValue) -> str:
     """A figure of an entry as text; empty where it was not measured."""
     value = entry.values.get(metric.name)
@@ -140,6 +152,7 @@ def to_markdown(
 ) -> str:
     """Write a board as Markdown; seeds link to their records where these lie on disk."""
     lines = [f"# {markdown(title)}", "", HOW_TO_READ, ""]
+    addresses = links(sources, folder)
     lines += [*(f"- {markdown(note)}" for note in notes), ""] if notes else []
     for task in board.tasks:
         lines += [f"## {markdown(task.title)}", ""]
@@ -157,20 +170,20 @@ def to_markdown(
             names += texts
             lines.append("| " + " | ".join(names) + " |")
             lines.append("|" + "|".join(["---:", "---"] + ["---:"] * len(group.metrics) + ["---"] * len(texts)) + "|")
-            lines += [_markdown_row(entry, group, folder, sources) for entry in group.entries]
+            lines += [_markdown_row(entry, group, addresses) for entry in group.entries]
             lines.append("")
             if explanation := how_to_read_letters(group):
                 lines += [markdown(explanation), ""]
     return "\n".join(lines)
 
 
-def _markdown_row(entry: Entry, group: Group, folder: Path, sources: Mapping[str, Path]) -> str:
-    links = []
+def _markdown_row(entry: Entry, group: Group, addresses: Mapping[str, str]) -> str:
+    seeds = []
     for record in entry.records:
-        if record.identity in sources:
+        if record.identity in addresses:
             name = "record" if record.seed is None else f"seed {record.seed}"
-            links.append(f"[{name}]({link(sources[record.identity], folder)})")
-    where = markdown(origin(entry)) + (": " + ", ".join(links) if links else "")
+            seeds.append(f"[{name}]({addresses[record.identity]})")
+    where = markdown(origin(entry)) + (": " + ", ".join(seeds) if seeds else "")
     cells = [ranks(entry), markdown(entry.label), *(shown(entry, metric) for metric in group.metrics)]
     cells += letter_cells(entry, group)
     cells += [markdown(learned_from(entry)), markdown(entry.flow_supervision), cost(entry), where]

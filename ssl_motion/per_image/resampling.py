@@ -47,6 +47,15 @@ _READERS: dict[str, Callable[[Path], PerImageFile]] = {
 }
 
 
+def is_known(path: Path) -> bool:
+    """Whether a per-image file is of a kind that `read_any` reads; a task of another package may have its own.
+
+    Raises:
+        DataError: It cannot be read without running code.
+    """
+    return not _READERS.keys().isdisjoint(listed(path, "per-image statistics"))
+
+
 def read_any(path: Path) -> PerImageFile:
     """Read a per-image file of any kind.
 

@@ -1,7 +1,6 @@
 """Pages of leaderboards, and the home page with the answer."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from ssl_motion_reports.page import details
@@ -70,7 +69,7 @@ def board_pages(content: Content, render: Renderer) -> Iterator[tuple[str, str]]
 
 def _published(page: BoardPage) -> dict[str, Any]:
     """What panels say of published rows: what their table does not say already."""
-    panels = details(page.board, Path(), {}, lambda entry: entry.origin == "reported")
+    panels = details(page.board, {}, lambda entry: entry.origin == "reported")
     for panel in panels.values():
         panel["facts"] = []
         for record in panel["records"]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from ssl_motion.errors import UsageError
+from ssl_motion.folders import replaced_folder
 from ssl_motion.record import ResultRecord
 from ssl_motion_reports.site.assets import copy_drawing, pack_records, write, write_assets
 from ssl_motion_reports.site.boards import board_pages, home_page
@@ -12,7 +14,6 @@ from ssl_motion_reports.site.describe import Description
 from ssl_motion_reports.site.methods import Shown, method_pages
 from ssl_motion_reports.site.render import Renderer
 from ssl_motion_reports.site.runs import lists, pretraining_pages, run_pages
-from ssl_motion_reports.site.swap import replaced
 
 MARK = ".ssl-motion-site"
 
@@ -47,11 +48,16 @@ def write_site(
     Raises:
         UsageError: `out` holds something else than a site.
         DataError: One of `pictures` is none.
-        RunError: The folder cannot be written, or another process writes it.
+        RunError: The folder cannot be written.
     """
     content = gather(records, sources or {}, methods or {}, pictures, cache)
     render = Renderer(content)
-    with replaced(out, MARK) as folder:
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise UsageError(
+            f"{out} holds something that was not written by this report. Name another folder, or empty it."
+        )
+    with replaced_folder(out, lambda name: True) as folder:
+        (folder / MARK).touch()
         write_assets(folder)
         packs = pack_records(
             [record for line in content.lines for record in line.entry.records], content.sources, folder

@@ -14,9 +14,12 @@ import pytest
 from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Provenance, Reproduced, read_record
 from ssl_motion_reports.differences import differences
+from ssl_motion_reports.frame import entries
 from ssl_motion_reports.leaderboard import committed_records
 from ssl_motion_reports.published import published_records
 from ssl_motion_reports.site import describe_methods, write_site
+from ssl_motion_reports.statistics.bootstrap import mean_interval
+from ssl_motion_reports.statistics.replicates import replicates_of
 
 HOSTILE = '../<img src=x onerror="alert(1)"></script> & {{ 7 * 7 }}'
 TWO_MEGABYTES = 2_000_000
@@ -107,7 +110,7 @@ def leaves(value):
 
 
 def strays(out, records):
-    """Decimals on the pages that are no rounding of a record's number, of a mean, spread or least difference."""
+    """Decimals on the pages that are no rounding of a record's number, a mean, spread, interval or least difference."""
     known = {value for record in records for value in leaves(record.model_dump(mode="json"))}
     lines = {}
     for record in records:
@@ -120,7 +123,9 @@ def strays(out, records):
     known |= set(means.values()) | {statistics.stdev(values) for values in lines.values()}
     known |= {value - means["random", metric] for (_, metric), value in means.items() if metric == "mIoU"}
     told = differences({method: values for (method, metric), values in lines.items() if metric == "mIoU"})
-    known |= {told.spread, told.smallest}
+    known |= {told.spread, told.smallest, told.enough}
+    intervals = [mean_interval(replicates_of(each)) for each in entries(records).values()]
+    known |= {end for each in intervals if each is not None for end in (each.low, each.high)}
     found = {text for page in pages(out).values() for text in numbers(page)}
     return {
         text for text in found if not any(round(value, len(text.partition(".")[2])) == float(text) for value in known)

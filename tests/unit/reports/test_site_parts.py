@@ -1,12 +1,9 @@
-"""Parts of the site: replacing a folder, logs, pictures, descriptions, and how to run a result again."""
+"""Parts of the site: logs, pictures, descriptions, and how to run a result again."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,20 +19,10 @@ from ssl_motion_reports.site import Picture, describe_methods, write_site
 from ssl_motion_reports.site.addresses import file_name
 from ssl_motion_reports.site.describe import describe_plugin, introduction
 from ssl_motion_reports.site.logs import Log, draw_logs, read_log, thinned
-from ssl_motion_reports.site.swap import replaced
 
 
 def _content(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_a_folder_is_replaced_whole(tmp_path):
-    site = tmp_path / "reports" / "site"
-    for number in (1, 2):
-        with replaced(site, ".mark") as folder:
-            (folder / f"page-{number}").write_text(str(number))
-        assert set(_content(site)) == {".mark", f"page-{number}"}
-    assert list((tmp_path / "reports" / ".site.new").rglob("page*")) == []
 
 
 def test_a_report_that_fails_leaves_the_old_site(make_record, tmp_path, monkeypatch):
@@ -47,56 +34,11 @@ def test_a_report_that_fails_leaves_the_old_site(make_record, tmp_path, monkeypa
     assert _content(site) == before
 
 
-_ENDLESS = """
-import itertools, sys
-from pathlib import Path
-from ssl_motion_reports.site.swap import replaced
-for number in itertools.count(2):
-    with replaced(Path(sys.argv[1]), ".mark") as folder:
-        for page in range(20):
-            (folder / f"page-{page}").write_text(str(number))
-"""
-
-
-def test_a_report_that_is_killed_leaves_the_old_site_or_the_new_one(tmp_path):
-    site = tmp_path / "site"
-    with replaced(site, ".mark") as folder:
-        for page in range(20):
-            (folder / f"page-{page}").write_text("1")
-    seen = set()
-    for delay in (0.0, 0.003, 0.011, 0.017, 0.041):
-        # Kill it at some moment after it has replaced the site once more.
-        start = (site / ".mark").stat().st_ino
-        writer = subprocess.Popen([sys.executable, "-c", _ENDLESS, str(site)])
-        deadline = time.monotonic() + 60
-        while (site / ".mark").stat().st_ino == start:
-            assert time.monotonic() < deadline
-        time.sleep(delay)
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.wait()
-        files = _content(site)
-        assert len(files) == 21
-        (number,) = {text for name, text in files.items() if name != ".mark"}
-        seen.add(number)
-    assert seen != {b"1"}
-    with replaced(site, ".mark"):  # what was left behind is in nobody's way
-        pass
-    assert set(_content(site)) == {".mark"}
-
-
 def test_a_folder_of_something_else_is_left_alone(make_record, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(UsageError, match="was not written by this report"):
         write_site([make_record()], tmp_path)
     assert set(_content(tmp_path)) == {"thesis.tex"}
-
-
-def test_two_reports_do_not_write_one_site(tmp_path):
-    with replaced(tmp_path / "site", ".mark"):
-        code = "from pathlib import Path; from ssl_motion_reports.site.swap import replaced\n"
-        code += f"with replaced(Path({str(tmp_path / 'site')!r}), '.mark'): pass"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "is in use by process" in done.stderr
 
 
 def test_file_names_are_safe_and_differ():

@@ -1,0 +1,101 @@
+"""Leaderboards of many records: broken files among them, pictures that stop, no time that grows with the square."""
+
+import runpy
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import pytest
+from click.testing import CliRunner
+
+from ssl_motion.cli import cli
+from ssl_motion.record import read_record
+from ssl_motion_reports.board import build_board
+from ssl_motion_reports.leaderboard import collect_records, folder_records
+from ssl_motion_reports.picture import MOST_ROWS, draw
+
+ROOT = Path(__file__).resolve().parents[3]
+many = runpy.run_path(str(ROOT / "tests" / "many_records.py"))
+BROKEN: dict[str, bytes] = {
+    "empty": b"",
+    "half": (ROOT / "reports" / "records" / "puppets_fcn-cmp-s0-3ec3aa79fbe59108.json").read_bytes()[:3000],
+    "list": b"[]",
+    "binary": bytes(range(256)),
+    "no-number": b'{"schema_version": 1, "seed": NaN}',
+    "too-large": b'{"schema_version": 1, "seed": 1e999}',
+    "deep": b"[" * 100_000,
+    "later": b'{"schema_version": 99}',
+}
+
+
+def plant(folder: Path) -> None:
+    for name, content in BROKEN.items():
+        (folder / f"{name}.json").write_bytes(content)
+    (folder / "folder.json").mkdir()
+
+
+def report(records: Path, out: Path, runs: Path) -> Any:
+    options = ["--records", str(records), "--out", str(out), "--runs", str(runs), "--no-published"]
+    return CliRunner().invoke(cli, ["report", "leaderboard", *options])
+
+
+def test_broken_files_hide_no_other(tmp_path: Path) -> None:
+    many["write_records"](tmp_path / "records", 12)
+    assert report(tmp_path / "records", tmp_path / "out", tmp_path).exit_code == 0
+    clean = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    plant(tmp_path / "records")
+    done = report(tmp_path / "records", tmp_path / "out", tmp_path)
+    assert done.exit_code == 0
+    for name in (*BROKEN, "folder"):
+        assert f"left out: {tmp_path / 'records' / name}.json: not a result record" in done.stderr, name
+    assert done.stderr.count("left out") == len(BROKEN) + 1
+    assert "left out" not in done.stdout
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == clean
+
+
+@pytest.mark.parametrize("content", [b'"metrics": []', b'"metrics": [{"name": "mIoU", "value": 1e999}]'])
+def test_records_that_no_table_could_hold_are_refused(content: bytes, tmp_path: Path) -> None:
+    good = (ROOT / "reports" / "records" / "puppets_fcn-cmp-s0-3ec3aa79fbe59108.json").read_bytes()
+    start, end = good.index(b'"metrics"'), good.index(b'"details"')
+    path = tmp_path / "a.json"
+    path.write_bytes(good[:start] + content + b", " + good[end:])
+    records, _ = collect_records([path])
+    assert records == []
+    path.write_bytes(good)
+    assert collect_records([path])[0] == [read_record(path)]
+
+
+def test_of_equal_copies_the_first_file_is_linked_to(tmp_path: Path) -> None:
+    many["write_records"](tmp_path / "a", 6)
+    many["write_records"](tmp_path / "b", 6)
+    files = folder_records(tmp_path / "a") + folder_records(tmp_path / "b")
+    records, sources = collect_records(files)
+    assert len(records) == 6
+    assert {path.parent.name for path in sources.values()} == {"a"}
+    assert all(read_record(path).identity == identity for identity, path in sources.items())
+
+
+def test_a_picture_stops_where_nobody_could_look_at_it(tmp_path: Path) -> None:
+    many["write_records"](tmp_path / "records", 600)
+    records, _ = collect_records(folder_records(tmp_path / "records"))
+    board = build_board(records)
+    assert sum(len(group.entries) for group in board.groups) > MOST_ROWS
+    assert draw(board, tmp_path / "many.png", dpi=40)
+    # Matplotlib refuses 65,536 pixels, at the usual 160 to an inch.
+    height, width, _ = matplotlib.image.imread(tmp_path / "many.png").shape
+    assert width * 2 < height < 65_536 / 4
+
+
+def test_reading_takes_time_in_proportion(tmp_path: Path) -> None:
+    many["write_records"](tmp_path / "records", 1600)
+    files = folder_records(tmp_path / "records")
+
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        collect_records(files[:count])
+        return time.process_time() - start
+
+    seconds(100)
+    few, all_ = min(seconds(200) for _ in range(3)), seconds(1600)
+    assert all_ < 8 * few * 4, "eight times as many take eight times as long, not 64 times"

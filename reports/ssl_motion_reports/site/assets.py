@@ -59,7 +59,7 @@ def pack_records(records: Sequence[ResultRecord], sources: Mapping[str, Path], f
         address = f"records/{number}.js"
         write(folder / address, f'"use strict";takePack("{packed}");\n')
         places |= {identity: address for identity, _ in part}
-    with tarfile.open(folder / ARCHIVE, "w:xz") as archive:
+    with tarfile.open(folder / ARCHIVE, "w:xz", preset=1) as archive:
         for identity, text in texts:
             content = text.encode()
             member = tarfile.TarInfo(f"records/{file_name(identity)}.json")

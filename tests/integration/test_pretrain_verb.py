@@ -128,7 +128,8 @@ def test_dry_run_train_and_reuse(tmp_path: Path) -> None:
     assert (done["path"], done["identity"], done["cached"]) == (planned["path"], planned["identity"], False)
     folder = Path(done["path"])
     assert yaml.safe_load((folder / "spec.yaml").read_text()) == planned["spec"]
-    assert set(done["figures"]) == {"val/loss", "val/loss_blind", "val/gap", "val/epe"}
+    inputs = {"guidance_points", "guidance_points_moving_more_than_0_5_px"}
+    assert set(done["figures"]) == {"val/loss", "val/loss_blind", "val/gap", "val/epe", *inputs}
     assert cv2.imread(str(next((folder / "previews").iterdir()))).shape[1] > 64
 
     # The written spec is a spec: the same run by the file.

@@ -55,10 +55,12 @@ class PretrainingPage:
 
     Attributes:
         address: of the page.
+        label: name of the first line that starts from them.
         runs: identity of the pretraining run -> the results that start from it; ordered by seed.
     """
 
     address: str
+    label: str
     runs: dict[str, list[ResultRecord]]
 
     @property
@@ -124,7 +126,7 @@ def gather(
         for entry in group.entries
         if entry.origin == "reproduced"
     )
-    pretrainings = tuple(_pretrainings(record for line in lines for record in line.entry.records))
+    pretrainings = tuple(_pretrainings(lines))
     names = sorted({base_method(line.entry.method) for line in lines} | set(descriptions))
     pages = tuple(_board_pages(board))
     addresses = Addresses(
@@ -146,18 +148,21 @@ def gather(
     )
 
 
-def _pretrainings(records: Iterable[ResultRecord]) -> Iterator[PretrainingPage]:
+def _pretrainings(lines: Iterable[Line]) -> Iterator[PretrainingPage]:
     """Put pretraining runs together that differ in nothing but their seeds."""
     groups: dict[str, dict[str, list[ResultRecord]]] = {}
-    for record in records:
+    labels: dict[str, str] = {}
+    for label, record in [(line.entry.label, record) for line in lines for record in line.entry.records]:
         before = record.pretraining
         if before is not None and before.run is not None:
             spec = {name: value for name, value in before.spec.items() if name != "seed"}
             what = [record.method, record.backbone, before.data, before.data_fingerprint, before.recipe_version, spec]
-            groups.setdefault(digest(what), {}).setdefault(before.run, []).append(record)
+            key = digest(what)
+            labels.setdefault(key, label)
+            groups.setdefault(key, {}).setdefault(before.run, []).append(record)
     for key, runs in groups.items():
         ordered = sorted(runs.items(), key=lambda each: (_seed(each[1][0]), each[0]))
-        yield PretrainingPage(f"pretraining/{key}.html", dict(ordered))
+        yield PretrainingPage(f"pretraining/{key}.html", labels[key], dict(ordered))
 
 
 def _seed(record: ResultRecord) -> int:

@@ -56,19 +56,24 @@ def method_pages(
 
 def _panels(name: str, pages: Sequence[PretrainingPage], content: Content, folder: Path) -> Iterator[Shown]:
     """Copy the last preview of one run for each data set and control, the plain method first."""
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for page in sorted(pages, key=lambda page: (page.example.method != name, pretraining_title(page), page.address)):
         title = pretraining_title(page)
         previews = (
             sorted((content.folders[each] / "previews").glob("*.png")) for each in page.runs if each in content.folders
         )
         picture = next((pictures[-1] for pictures in previews if pictures), None)
-        if picture is None or title in seen or len(seen) == _MOST_PANELS:
+        what = (page.example.method, _data(page))
+        if picture is None or what in seen or len(seen) == _MOST_PANELS:
             continue
         address = f"pictures/{Path(page.address).stem}.webp"
         try:
             width, height = copy_panel(picture, folder / address)
         except DataError:
             continue  # a damaged picture must not cost the site
-        seen.add(title)
+        seen.add(what)
         yield {"address": address, "caption": title, "width": width, "height": height}
+
+
+def _data(page: PretrainingPage) -> str:
+    return page.example.pretraining.data if page.example.pretraining else ""

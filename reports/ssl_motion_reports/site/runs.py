@@ -116,7 +116,7 @@ def _result(record: ResultRecord, content: Content) -> tuple[str, str, str]:
 
 def pretraining_title(page: PretrainingPage) -> str:
     """Name of pretraining runs."""
-    return f"{page.example.method} on {_before(page.example).data}, {page.example.backbone}"
+    return f"{page.label} on {_before(page.example).data}, {page.example.backbone}"
 
 
 def _logs(folders: Sequence[Path]) -> dict[str, Any] | None:

@@ -6,6 +6,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from ssl_motion.fileio import write_atomically
 from ssl_motion_reports.formatting import plain
 from ssl_motion_reports.picture import FAINT, INK, LINE, subtitle_of, title_of
@@ -14,7 +17,6 @@ from ssl_motion_reports.texts import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.transforms import BboxBase
 
 PANEL_INCHES = (5.6, 4.5)
 # More panels than this make no picture; the tables have them all.
@@ -57,6 +59,10 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
             width, height = 1 / columns, 1 / rows
             box = (column * width + 0.125 * width, 1 - (row + 0.855) * height, 0.83 * width, 0.64 * height)
             _panel(figure.add_axes(box), group, entries)
+        # Once for all: places are known after drawing.
+        figure.canvas.draw()
+        for axes, (group, entries) in zip(figure.axes, panels, strict=True):
+            _label(axes, entries, group.primary)
         if len(panels) < len(timed):
             note = f"The first {len(panels)} of {len(timed)} protocols; the tables have all."
             figure.text(0.5, 0.004, note, ha="center", va="bottom", color=FAINT, fontsize=9)
@@ -81,10 +87,8 @@ def _timed(group: Group) -> list[Entry]:
 
 def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
     metric = next(each for each in group.metrics if each.name == group.primary)
-    points = []
     for entry in entries:
         value, seconds = entry.values[group.primary], entry.pretraining_seconds or 0.0
-        points.append((seconds, value.mean))
         # Hollow, not another colour, so that a print in grey reads the same.
         face = "white" if entry.versus_random == "not told apart" else INK
         axes.errorbar(seconds, value.mean, value.std, color=INK, marker="D", mfc=face, ms=6, lw=1.4, zorder=3)
@@ -97,7 +101,7 @@ def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
             "random", (1, value.mean), (-4, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
             ha="right", va="bottom", color=FAINT, fontsize=8.5,
         )  # fmt: skip
-    _scale(axes, [seconds for seconds, _ in points])
+    _scale(axes, [entry.pretraining_seconds or 0.0 for entry in entries])
     axes.set_xlabel("pretraining, seconds", color=FAINT, fontsize=9)
     axes.set_ylabel(plain(heading(metric)), color=FAINT, fontsize=9)
     axes.tick_params(color=LINE, labelcolor=FAINT, labelsize=8.5, which="both")
@@ -118,7 +122,6 @@ def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
     ):
         weight = "bold" if colour == INK else "normal"
         axes.text(-0.09, height, text, transform=axes.transAxes, fontsize=size, color=colour, fontweight=weight)
-    _label(axes, entries, points, group.primary)
 
 
 def _scale(axes: "Axes", seconds: list[float]) -> None:
@@ -136,53 +139,53 @@ def _scale(axes: "Axes", seconds: list[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-Box = tuple[float, float, float, float]
-"""Left, low, right, high end in pixels: thousands of places are tried, for which matplotlib's own boxes are slow."""
+Boxes = npt.NDArray[np.float64]
+"""Left, low, right and high end in pixels, [N, 4]: thousands are tried, for which matplotlib's own are slow."""
 
 
-def _label(axes: "Axes", entries: list[Entry], points: list[tuple[float, float]], metric: str) -> None:
+def _label(axes: "Axes", entries: list[Entry], metric: str) -> None:
     """Write each entry's name beside its point, where it covers neither a point, a spread, nor another name."""
-    figure = axes.get_figure()
-    assert figure is not None
-    figure.canvas.draw()
-    taken: list[Box] = []
+    points = [(entry.pretraining_seconds or 0.0, entry.values[metric].mean) for entry in entries]
+    taken = []
     for entry, point in zip(entries, points, strict=True):
         value = entry.values[metric]
         ends = [axes.transData.transform((point[0], value.mean + sign * (value.std or 0.0))) for sign in (-1, 1)]
-        taken.append((float(ends[0][0]) - 6, float(ends[0][1]) - 6, float(ends[1][0]) + 6, float(ends[1][1]) + 6))
-    taken += [_box(text.get_window_extent()) for text in axes.texts]
-    taken += [_box(line.get_window_extent().padded(2)) for line in axes.lines if line.get_linestyle() == "--"]
+        taken.append((*(ends[0] - 6), *(ends[1] + 6)))
+    taken += [text.get_window_extent().extents for text in axes.texts]
+    taken += [line.get_window_extent().padded(2).extents for line in axes.lines if line.get_linestyle() == "--"]
+    boxes = np.array(taken, dtype=np.float64)
     for entry, point in zip(entries, points, strict=True):
-        taken += _place(axes, str(entry.rank) if _is_crowd(entries) else plain(entry.label), point, taken)
+        name = str(entry.rank) if _is_crowd(entries) else plain(entry.label)
+        boxes = np.concatenate([boxes, _place(axes, name, point, boxes)])
 
 
 def _is_crowd(entries: list[Entry]) -> bool:
     return len(entries) > NAMED and all(entry.rank is not None for entry in entries)
 
 
-def _place(axes: "Axes", name: str, point: tuple[float, float], taken: list[Box]) -> list[Box]:
+def _place(axes: "Axes", name: str, point: tuple[float, float], taken: Boxes) -> Boxes:
     """Put a name to the nearest free place, with a line where it is far; returns what name and line cover."""
-    frame = _box(axes.get_window_extent())
+    frame = np.array([axes.get_window_extent().extents])
     words = {side: _words(axes, name, point, side) for side in ("left", "center", "right")}
-    x0, y0 = (float(each) for each in axes.transData.transform(point))
-    in_the_way = [other for other in taken if not (other[0] <= x0 <= other[2] and other[1] <= y0 <= other[3])]
+    begin = axes.transData.transform(point)
+    in_the_way = taken[~((taken[:, :2] <= begin) & (begin <= taken[:, 2:])).all(axis=1)]
     pixels = axes.figure.dpi / 72
-    best: tuple[float, int, tuple[float, float], str, list[Box]] | None = None
+    best: tuple[float, int, tuple[float, float], str, Boxes] | None = None
     for radius, direction in product(_RADII, range(_DIRECTIONS)):
         angle = 2 * math.pi * direction / _DIRECTIONS
         x, y = radius * math.cos(angle), radius * math.sin(angle)
         side = "left" if x > 3 else "right" if x < -3 else "center"
-        left, low, right, high = words[side]
-        box = (left + x * pixels, low + y * pixels, right + x * pixels, high + y * pixels)
-        line = _line((x0, y0), (x * pixels, y * pixels)) if radius > 12 else []
+        way = np.array([x, y]) * pixels
+        box = words[side] + np.tile(way, 2)
+        line = _line(begin, way) if radius > 12 else np.empty((0, 4))
         # Covered words are worse than crossed lines, and these worse than distance.
-        covered = 50 * sum(_overlap(box, other) for other in taken)
-        covered += 50 * ((box[2] - box[0]) * (box[3] - box[1]) - _overlap(box, frame))
+        covered = 50 * _overlap(box, taken)
+        covered += 50 * (_overlap(box, box) - _overlap(box, frame))
         clean = covered <= 1e-3
-        crossed = sum(_overlap(step, other) for step in line for other in in_the_way)
+        crossed = _overlap(line, in_the_way)
         covered += crossed + radius
         if best is None or covered < best[0] - 1e-6:
-            best = (covered, radius, (x, y), side, [box, *line])
+            best = (covered, radius, (x, y), side, np.concatenate([box, line]))
         if clean and not crossed:
             break
     assert best is not None
@@ -195,26 +198,22 @@ def _place(axes: "Axes", name: str, point: tuple[float, float], taken: list[Box]
     return boxes
 
 
-def _words(axes: "Axes", name: str, point: tuple[float, float], side: str) -> Box:
-    """What a name covers that is aligned at that side and stands on its point."""
+def _words(axes: "Axes", name: str, point: tuple[float, float], side: str) -> Boxes:
+    """What a name covers that is aligned at that side and stands on its point, [1, 4]."""
     text = axes.annotate(name, point, (0, 0), textcoords="offset points", ha=side, va="center", fontsize=8.5)
-    box = _box(text.get_window_extent().padded(1.5))
+    box = np.array([text.get_window_extent().padded(1.5).extents])
     text.remove()
     return box
 
 
-def _box(box: "BboxBase") -> Box:
-    return float(box.x0), float(box.y0), float(box.x1), float(box.y1)
-
-
-def _line(begin: tuple[float, float], way: tuple[float, float]) -> list[Box]:
+def _line(begin: npt.NDArray[np.float64], way: npt.NDArray[np.float64]) -> Boxes:
     """Small boxes along the line from a point to its name."""
-    steps = [(begin[0] + part * way[0], begin[1] + part * way[1]) for part in _STEPS]
-    return [(left - 1.5, low - 1.5, left + 1.5, low + 1.5) for left, low in steps]
+    places = begin + np.array(_STEPS)[:, None] * way
+    return np.concatenate([places - 1.5, places + 1.5], axis=1)
 
 
-def _overlap(one: Box, other: Box) -> float:
-    """Area that two boxes share."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return width * height if width > 0 and height > 0 else 0.0
+def _overlap(ones: Boxes, others: Boxes) -> float:
+    """Area that boxes share with others, summed over all pairs."""
+    low = np.maximum(ones[:, None, :2], others[None, :, :2])
+    high = np.minimum(ones[:, None, 2:], others[None, :, 2:])
+    return float((high - low).clip(min=0).prod(axis=2).sum())

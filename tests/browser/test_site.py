@@ -248,6 +248,7 @@ def test_going_back_brings_the_view_back(open_page):
     # From a run and back: the browser opens the page anew, and the address holds the view.
     page.locator("section.group").first.locator("tbody tr:visible td a").first.click()
     _until(page, lambda: "/runs/" in page.url, True)
+    page.wait_for_load_state()  # going back before would break off what is still being read
     page.go_back()
     _until(page, lambda: page.locator("#search").input_value(), "walker")
 

@@ -57,7 +57,7 @@ check: setup
 
 # The stages below start processes of their own, compute long, or measure: one test at a time.
 test-slow: setup
-	@$(BIN)/python -m pytest -n 0 -m "slow and not browser and not gpu and not slurm" $(PYTEST)
+	@$(BIN)/python -m pytest -m "slow and not browser and not gpu and not slurm" $(PYTEST)
 
 test-long: setup
 	@$(BIN)/python -m pytest -n 0 -m long $(PYTEST)

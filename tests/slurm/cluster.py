@@ -58,7 +58,7 @@ PreemptMode=REQUEUE
 ReturnToService=2
 SlurmdTimeout={lost}
 SlurmctldTimeout=60
-KillWait=12
+KillWait=30
 MinJobAge=300
 {nodes}
 PartitionName=low Nodes=ALL Default=YES PriorityTier=1 PreemptMode=REQUEUE State=UP

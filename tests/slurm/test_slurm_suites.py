@@ -150,6 +150,11 @@ def journal(runs: Path) -> dict[str, Any]:
     return entries
 
 
+def training_process(runs: Path) -> psutil.Process:
+    (owner,) = runs.glob("pretrain/*/owner.json")
+    return psutil.Process(json.loads(owner.read_text())["pid"])
+
+
 def log_of_pretraining(runs: Path) -> str:
     return (runs / "suites" / "tiny" / "pretrain-cmp-seed-0.log").read_text()
 
@@ -195,26 +200,44 @@ def test_a_preempted_job_and_one_out_of_time_continue_from_their_checkpoints(
     assert results(tmp_path) == expected
 
 
-@pytest.mark.parametrize("with_jobs", [pytest.param(True, id="machine"), pytest.param(False, id="daemon")])
-def test_a_lost_node_costs_no_result(
-    cluster: Any, suite: Path, expected: dict[str, Any], tmp_path: Path, with_jobs: bool
-) -> None:
-    """Where only the daemon is lost the job's processes go on, and its second start on the other node must wait."""
+def test_a_lost_machine_costs_no_result(cluster: Any, suite: Path, expected: dict[str, Any], tmp_path: Path) -> None:
     process = start(suite, tmp_path)
     wait_until(checkpoint_of(tmp_path, 10), "a checkpoint", process)
     number = journal(tmp_path)[PARENT]["number"]
     node = cluster.command("squeue", "--noheader", f"--job={number}", "--format=%N").strip()
-    cluster.kill_node(node, with_jobs=with_jobs)
+    cluster.kill_node(node, with_jobs=True)
     try:
         outcome, _ = finish(process)
     finally:
         cluster.start_node(node)
     assert {job["state"] for job in outcome["jobs"]} <= {"done", "reused"}
+    facts = cluster.command("scontrol", "show", "job", number)
+    assert "Restarts=1" in facts, facts
+    assert f"NodeList={node}\n" not in facts
     assert results(tmp_path) == expected
-    if with_jobs:
-        facts = cluster.command("scontrol", "show", "job", number)
-        assert "Restarts=1" in facts, facts
-        assert f"NodeList={node}\n" not in facts
+    wait_until(lambda: set(cluster.node_states().values()) == {"IDLE"}, "the node")
+
+
+def test_a_second_start_waits_for_a_first_that_slurm_has_lost_sight_of(
+    cluster: Any, suite: Path, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    """A node's daemon is gone, the job's processes are not: Slurm starts the job on the other node."""
+    process = start(suite, tmp_path)
+    wait_until(checkpoint_of(tmp_path, 10), "a checkpoint", process)
+    number = journal(tmp_path)[PARENT]["number"]
+    node = cluster.command("squeue", "--noheader", f"--job={number}", "--format=%N").strip()
+    first = training_process(tmp_path)
+    first.suspend()  # so that it is still at work by then, however fast the machine
+    cluster.kill_node(node, with_jobs=False)
+    try:
+        messages = tmp_path / "suites" / "tiny" / "slurm" / "files" / f"{number}_0_log.err"
+        wait_until(lambda: "is in use by process" in messages.read_text(), "the second start", process)
+        first.resume()
+        outcome, _ = finish(process)
+    finally:
+        cluster.start_node(node)
+    assert {job["state"] for job in outcome["jobs"]} <= {"done", "reused"}
+    assert results(tmp_path) == expected
     wait_until(lambda: set(cluster.node_states().values()) == {"IDLE"}, "the node")
 
 
@@ -223,8 +246,7 @@ def test_a_failure_is_named_and_the_same_command_mends_it(
 ) -> None:
     process = start(suite, tmp_path)
     wait_until(checkpoint_of(tmp_path, 10), "a checkpoint", process)
-    (owner,) = tmp_path.glob("pretrain/*/owner.json")
-    psutil.Process(json.loads(owner.read_text())["pid"]).kill()
+    training_process(tmp_path).kill()
     outcome, messages = finish(process, 1)
     assert {job["name"]: job["state"] for job in outcome["jobs"]} == {
         PARENT: "failed",

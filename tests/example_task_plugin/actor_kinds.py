@@ -51,7 +51,7 @@ class ActorKinds(TransferTask):
         """What is there, what is missing and what to do; and a fingerprint of the content, never of paths."""
         lists = [root / VOC / f"ImageSets/Segmentation/{split}.txt" for split in ("train", "test")]
         if missing := [f"list {path}" for path in lists if not path.is_file()]:
-            return DataReport([], missing, how_to_get="Render it: ssl-bench puppets --layout voc")
+            return DataReport([], missing, how_to_get="Render it: ssl-bench puppets render --layout voc")
         return DataReport([str(path) for path in lists], fingerprint=digest([path.read_text() for path in lists]))
 
     def run(self, context: RunContext) -> TaskResult:

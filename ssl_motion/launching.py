@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from ssl_motion import provenance
+from ssl_motion import parent, provenance
 
 SERVER_IMPORTS = ("ssl_motion.cli.pretrain_verb", "ssl_motion.engine.pretrain", "ssl_motion.transfer")
 """What every command needs; modules that do not import are left to the commands, which then say so."""
@@ -71,7 +71,7 @@ class Fresh:
                 stdout=answers,
                 stderr=errors,
                 start_new_session=True,
-                env=os.environ.copy(),
+                env={**os.environ, parent.VARIABLE: str(os.getpid())},
             )
 
     @property
@@ -132,7 +132,8 @@ class Forks:
         self._code = self._code or provenance.code_state()
         for path in (out, log):
             path.write_bytes(b"")  # a fork that dies at once leaves nothing of an earlier attempt
-        process = self._context.Process(target=_fork, args=(self._code, list(arguments), str(out), str(log)))
+        what = (self._code, os.getpid(), list(arguments), str(out), str(log))
+        process = self._context.Process(target=_fork, args=what)
         try:
             process.start()
         except (OSError, EOFError):
@@ -189,8 +190,9 @@ class Forked:
             return False
 
 
-def _fork(code: tuple[str, bool | None], arguments: list[str], out: str, log: str) -> None:
+def _fork(code: tuple[str, bool | None], suite: int, arguments: list[str], out: str, log: str) -> None:
     """Be `ssl-bench ARGUMENTS`, of code in the state that the server imported: runs in the fork."""
+    parent.end_with(suite)
     provenance.hold_code_state(code)
     _command(arguments, out, log)
 

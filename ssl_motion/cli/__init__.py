@@ -10,6 +10,7 @@ import click
 from ssl_motion import __version__
 from ssl_motion.cli.lazy import LazyGroup
 from ssl_motion.errors import SSLMotionError
+from ssl_motion.parent import end_with_parent
 
 VERBS = {
     "ablate": "Run a shipped ablation: guidance, strides, data, layers, ...",
@@ -48,6 +49,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; known errors become one clear message and an exit code (1 failed, 2 wrong usage)."""
+    end_with_parent()
     try:
         cli(prog_name="ssl-bench")
     except SSLMotionError as error:

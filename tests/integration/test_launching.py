@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from multiprocessing import forkserver
@@ -75,6 +76,27 @@ def test_a_fork_outlives_the_server_and_still_stops_when_asked(tmp_path: Path) -
     process.terminate()
     assert _finish(process) not in (None, 0)
     assert not psutil.pid_exists(process.pid or 0) or psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("start", ["Fresh", "Forks()"])
+def test_a_command_ends_with_the_process_that_started_it(start: str, tmp_path: Path) -> None:
+    data, out, log = tmp_path / "data", tmp_path / "out", tmp_path / "log"
+    code = (
+        "import sys, time; from pathlib import Path; from ssl_motion.launching import Forks, Fresh\n"
+        "data, out, log = map(Path, sys.argv[1:])\n"
+        f"process = {start}(['puppets', 'render', '--pairs', '200000', '--out', str(data)], out, log)\n"
+        "print(process.pid, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, str(data), str(out), str(log)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as suite:
+        assert suite.stdout is not None
+        job = psutil.Process(int(suite.stdout.readline()))
+        while not data.exists():
+            time.sleep(0.1)
+        assert job.is_running()
+        suite.kill()
+    gone, _ = psutil.wait_procs([job], timeout=60)
+    assert gone == [job], log.read_text()
 
 
 def test_a_module_that_fails_when_imported_costs_the_server_alone(

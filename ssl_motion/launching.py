@@ -19,8 +19,17 @@ import psutil
 
 from ssl_motion import parent, provenance
 
-SERVER_IMPORTS = ("ssl_motion.cli.pretrain_verb", "ssl_motion.engine.pretrain", "ssl_motion.transfer")
-"""What every command needs; modules that do not import are left to the commands, which then say so."""
+SERVER_IMPORTS = (
+    "ssl_motion.launching",
+    "ssl_motion.cli.pretrain_verb",
+    "ssl_motion.cli.transfer_verb",
+    "ssl_motion.cli.ensemble_verb",
+    "ssl_motion.engine.pretrain",
+    "ssl_motion.ensemble",
+)
+"""What every command needs, with the beginning of each: the checkout may move on under a suite, and a fork would mix
+its new files with those that the suite began with. Modules that do not import are left to the commands, which then say
+so."""
 
 _LOST = 255  # what multiprocessing gives for the exit code where the server is gone that would know it
 _POLL_SECONDS = 0.05

@@ -99,12 +99,13 @@ def result_fault(task: TransferTask, result: Any, folder: Path) -> str | None:
     if not isinstance(result, TaskResult):
         kind = "None" if result is None else f"a {type(result).__name__}"
         return f"run() returned {kind}; expected a TaskResult"
-    if not isinstance(result.metrics, Mapping):
-        return f"run() gave {result.metrics!r} as metrics; expected names with values"
+    figures: Any = result.metrics
+    if not isinstance(figures, Mapping):
+        return f"run() gave {figures!r} as metrics; expected names with values"
     for metric in task.metrics:
-        if metric.name not in result.metrics:
+        if metric.name not in figures:
             return f"run() gave no {metric.name}, which its metrics promise"
-        if not _is_figure(value := result.metrics[metric.name]):
+        if not _is_figure(value := figures[metric.name]):
             return f"run() gave {metric.name} = {value!r}; expected a finite float"
     if not _is_figure(result.wall_seconds):
         return f"run() says it took {result.wall_seconds!r} s"
@@ -133,4 +134,4 @@ def _file_fault(name: Any, folder: Path) -> str | None:
 
 
 def _is_figure(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)

@@ -120,8 +120,12 @@ def _leaves_no_trace(task_class: type[TransferTask], content: str, path: tuple[s
     config = task_class.Config.model_validate_json(content)
     setting = next(each for each in settings_of(config) if each.path == path)
     own = _of_the_preset(task_class, config)
-    traced = [each for *_, each in changes(task_class, config, setting, [own[path]] if path in own else [])]
-    return bool(traced) and not any(traced)
+    tried = False
+    for *_, shows in changes(task_class, config, setting, [own[path]] if path in own else []):
+        if shows:
+            return False
+        tried = True
+    return tried
 
 
 def _of_the_preset(task_class: type[TransferTask], config: BaseModel) -> dict[tuple[str, ...], Any]:
@@ -186,3 +190,5 @@ def _other_plain(kind: type, value: Any, texts: tuple[str, ...]) -> Iterator[Any
         yield from (*texts, f"{value or ''}_other")
     elif issubclass(kind, BackboneSpec):
         yield from TRUNKS
+    elif issubclass(kind, BaseModel) and value is None:
+        yield {}

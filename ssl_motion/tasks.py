@@ -108,8 +108,13 @@ def task_fault(task: TransferTask) -> str | None:
     """Look at what a task says as configured, its data aside.
 
     Raises:
-        UsageError: The task refuses its settings.
+        UsageError: Its settings do not fit each other, or there is no such trunk: mistakes of whoever configured it.
     """
+    preset = getattr(task.config, "preset", None)
+    try:
+        type(task).Config.model_validate({"preset": preset})
+    except ValueError as error:  # pydantic's ValidationError is one
+        return f"preset {preset} is refused without further settings: {error}"
     if task.scale not in SCALES:
         return f"scale is {task.scale!r}; expected one of {', '.join(SCALES)}"
     if (task.scale == "builtin") != task.uses_puppets:
@@ -122,18 +127,15 @@ def task_fault(task: TransferTask) -> str | None:
 
         if not task.puppets_layouts or set(task.puppets_layouts) - set(LAYOUTS):
             return f"puppets_layouts is {task.puppets_layouts}; there are {', '.join(LAYOUTS)}"
-    return _trunk_fault(task) or protocol_fault(task.protocol())
-
-
-def _trunk_fault(task: TransferTask) -> str | None:
-    said = task.backbone()
+    said: Any = task.backbone()
     if not isinstance(said, Mapping):
         return f"backbone() describes no trunk: it returned {said!r}, expected a BackboneSpec as a dict"
     try:
-        outline_backbone(parse_spec(BackboneSpec, dict(said), "backbone()"))
+        trunk = parse_spec(BackboneSpec, dict(said), "backbone()")
     except UsageError as error:
         return f"backbone() describes no trunk: {error}"
-    return None
+    outline_backbone(trunk)
+    return protocol_fault(task.protocol())
 
 
 def data_report(task: TransferTask, root: Path) -> DataReport:

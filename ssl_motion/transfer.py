@@ -205,7 +205,7 @@ def ready_data(plan: TransferPlan, store: Store) -> Path:
         ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
     barrier()
     root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
-    if is_main and (report := plan.task.check_data(root)).missing:
+    if is_main and (report := data_report(plan.task, root)).missing:
         raise UsageError(f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder")
     return root
 

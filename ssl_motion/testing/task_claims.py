@@ -34,7 +34,7 @@ def check_preset(task_class: type[TransferTask], preset: str) -> None:
     try:
         _expect_no(task_fault(task), what)
     except SSLMotionError as error:
-        raise ContractError(f"{what}: it does not describe itself: {error}") from error
+        raise ContractError(f"{what}: its trunk or its protocol cannot be told: {error}") from error
     _check_protocol(task, task_class(task.config), what)
     for other in task_class.presets:
         if other < preset:

@@ -191,7 +191,7 @@ class Pickled(Sound):
         (Stranger, "default preset 'short' is not among"),
         (Wordy, "expected one line"),
         (Generated, "means the built-in world"),
-        (Trunkless, "describes no trunk"),
+        (Trunkless, "trunk or its protocol cannot be told: .*no_such_trunk"),
         (Forgetful, "states no facts: it returned None"),
         (Worded, "data_settings names numbers, which Config does not have"),
         (Tupled, "use lists, not tuples"),

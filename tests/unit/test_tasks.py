@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pydantic import model_validator
 
 from ssl_motion import plugins
 from ssl_motion.cli import cli
@@ -101,7 +102,7 @@ class Unsaid(Sound):
         ("scale", "builtin", '"builtin" means the built-in world'),
         ("backbone", None, "backbone\\(\\) describes no trunk: it returned None"),
         ("backbone", {"arch": "resnet18", "stride": 8}, "stride: unknown key. .*Valid keys: arch"),
-        ("backbone", {"arch": "resnet19"}, "describes no trunk: .*resnet19"),
+        ("backbone", {"arch": "resnet19"}, "unknown .*'resnet19'"),
         ("protocol", None, "states no facts: it returned None"),
         ("protocol", {"list": Path("train.txt")}, "not plain JSON: .*Path is not JSON serializable"),
         ("protocol", {"lr": float("nan")}, "not plain JSON: Out of range"),
@@ -117,6 +118,24 @@ def test_faults_are_found_before_any_work(
     with pytest.raises(UsageError, match=f"(?s){message}"):
         run(numbers)
     assert not (numbers.parent / "runs").exists()
+
+
+class Demanding(Strict):
+    preset: Literal["short", "long"] = "short"
+    lr: float = 0.1
+
+    @model_validator(mode="after")
+    def _long_ones_need_a_rate(self) -> "Demanding":
+        if self.preset == "long" and self.lr == 0.1:
+            raise ValueError("long needs another lr")
+        return self
+
+
+def test_a_preset_stands_alone(announce: Announce, numbers: Path) -> None:
+    announce(breaking("Config", Demanding))
+    make_plan(spec(), Store(numbers.parent), numbers)
+    with pytest.raises(UsageError, match=r"(?s)preset long is refused without further settings: .*long needs"):
+        make_plan(spec(preset="long", lr=0.3), Store(numbers.parent), numbers)
 
 
 def test_a_setting_that_the_protocol_leaves_out_is_refused_where_it_is_set(announce: Announce, numbers: Path) -> None:

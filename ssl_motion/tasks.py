@@ -110,6 +110,8 @@ def task_fault(task: TransferTask) -> str | None:
     Raises:
         UsageError: Its settings do not fit each other, or there is no such trunk: mistakes of whoever configured it.
     """
+    if not isinstance(getattr(task, "config", None), type(task).Config):
+        return "it has no config; its __init__ must call super().__init__(config)"
     preset = getattr(task.config, "preset", None)
     try:
         type(task).Config.model_validate({"preset": preset})

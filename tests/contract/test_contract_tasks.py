@@ -199,7 +199,7 @@ class Pickled(Sound):
         (Local, "holds the path '/home/me/train.txt'"),
         (Reserved, "harness adds itself"),
         (Alike, "its protocol is that of"),
-        (Silent, "preset long: lr changed from 0.1 to 0.125, .* leaves no trace in protocol"),
+        (Silent, "preset short: lr changed from 0.1 to 0.125, .* leaves no trace in protocol"),
         (Boastful, 'scale is still "full"'),
         (Trusting, "of an empty folder misses nothing"),
         (Mute, "how_to_get"),

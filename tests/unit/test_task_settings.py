@@ -111,7 +111,9 @@ def test_whatever_is_left_out_is_named(name: str) -> None:
 
 def test_what_says_which_data_are_read_is_left_to_their_fingerprint() -> None:
     unaware = type("Unaware", (Learned,), {"data_settings": ()})
-    with pytest.raises(ContractError, match=r"word_list changed from words\.txt to words\.txt_other leaves no trace"):
+    with pytest.raises(
+        ContractError, match=r"word_list changed from words\.txt to conv1, conv2, conv3 leaves no trace"
+    ):
         check_task(unaware, run=False)
 
 

@@ -131,6 +131,17 @@ class Demanding(Strict):
         return self
 
 
+class Homeless(Sound):
+    def __init__(self, config: Any) -> None:
+        self.lr = config.lr
+
+
+def test_a_task_keeps_its_settings(announce: Announce, numbers: Path) -> None:
+    announce(Homeless)
+    with pytest.raises(UsageError, match=r"it has no config; its __init__ must call super\(\)"):
+        make_plan(spec(), Store(numbers.parent), numbers)
+
+
 def test_a_preset_stands_alone(announce: Announce, numbers: Path) -> None:
     announce(breaking("Config", Demanding))
     make_plan(spec(), Store(numbers.parent), numbers)

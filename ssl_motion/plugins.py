@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ssl_motion.errors import UsageError
+from ssl_motion.task_class import class_fault
 
 
 class UnusablePlugin(UsageError):
@@ -128,7 +129,5 @@ def _fault(group: str, found: Any) -> str | None:
     if not isinstance(version, int) or version < 1:
         return f"its recipe_version is {version!r}; expected a whole number from 1"
     if group == BENCHMARKS:
-        from ssl_motion.task_faults import class_fault  # the plugin has imported torch by now
-
         return class_fault(found)
     return None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from ssl_motion.errors import SSLMotionError
 from ssl_motion.identity import digest
 from ssl_motion.protocols import TransferTask
-from ssl_motion.task_faults import class_fault
+from ssl_motion.task_class import class_fault
 from ssl_motion.task_settings import CURE, changes, settings_of
 from ssl_motion.tasks import task_fault
 from ssl_motion.testing.config_checks import check_settings

@@ -17,7 +17,7 @@ VOC = Path("VOCdevkit", "VOC2012")
 # Name -> one line on it, the trunk that the recipe trains, "full", "reduced" or "builtin" (runs on generated data).
 PRESETS = {
     "puppets_actor_pixels": TaskPreset(
-        "actors of the built-in world by mmsegmentation, crop 80, 300 iterations; a minute on one core",
+        "actors of the built-in world by mmsegmentation, crop 80, 300 iterations; half a minute on one core",
         BackboneSpec(arch="alexnet_mini"),
         "builtin",
     )

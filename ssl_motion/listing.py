@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ssl_motion import plugins
-from ssl_motion.errors import DataError, UsageError
+from ssl_motion.errors import DataError
 from ssl_motion.paths import config_root
 from ssl_motion.record import read_record
 from ssl_motion.store import Kind, RunFolder, Store
@@ -26,17 +26,19 @@ def list_plugins(group: str, describe: Callable[[Any], Row]) -> list[Row]:
         describe: what to say about the class of one that imports.
 
     Returns:
-        One row each, with "imports": whether it can be used, and "error": why not.
+        One row each, with "imports": whether it can be used, "problem": if not, in a few words, and "error": why.
     """
     rows = []
     for plugin in plugins.available(group):
         row: Row = {"name": plugin.name, "distribution": plugin.distribution, "target": plugin.target}
         try:
-            row |= {"imports": True, **describe(plugins.load(group, plugin.name)), "error": None}
-        except UsageError as error:
-            row |= {"imports": False, "error": str(error)}
+            found = describe(plugins.load(group, plugin.name))
+            row |= {"imports": True, **found, "problem": None, "error": None}
+        except plugins.UnusablePlugin as error:
+            row |= {"imports": False, "problem": error.problem, "error": str(error)}
         except Exception as error:  # the plugin's own code: whatever it raises must not hide the others
-            row |= {"imports": False, "error": f"{plugin.target}: {type(error).__name__}: {error}"}
+            text = f"{plugin.target}: {type(error).__name__}: {error}"
+            row |= {"imports": False, "problem": "cannot be described", "error": text}
         rows.append(row)
     return rows
 

@@ -11,10 +11,26 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ssl_motion.errors import UsageError
+from ssl_motion.task_class import class_fault
+
+
+class UnusablePlugin(UsageError):
+    """An announced plugin cannot be used.
+
+    Attributes:
+        problem: what is wrong in a few words, such as "does not import".
+    """
+
+    def __init__(self, message: str, problem: str = "cannot be used") -> None:
+        super().__init__(message)
+        self.problem = problem
+
 
 METHODS = "ssl_motion.methods"
 BENCHMARKS = "ssl_motion.benchmarks"
 FLOW_ESTIMATORS = "ssl_motion.flow_estimators"
+
+ANNOUNCED_TWICE = "announced by two packages"
 
 _KIND = {METHODS: "method", BENCHMARKS: "benchmark", FLOW_ESTIMATORS: "flow estimator"}
 _SHAPES = "ssl_motion.protocols"
@@ -61,8 +77,9 @@ def load(group: str, name: str) -> Any:
     """Import and return the class announced under `name`.
 
     Raises:
-        UsageError: No such plugin (the nearest name is given), two packages announce it, it does not import (the
-            reason is given), or it lacks what every plugin of its group must have.
+        UsageError: No such plugin (the nearest name is given).
+        UnusablePlugin: Two packages announce it, it does not import (the reason is given), or it lacks what every
+            plugin of its group must have.
     """
     points = [point for point in _points(group) if point.name == name]
     if not points:
@@ -73,21 +90,23 @@ def load(group: str, name: str) -> Any:
         )
     if len(points) > 1:
         sources = " and ".join(f"{_distribution(point)} ({point.value})" for point in points)
-        raise UsageError(
-            f"two installed packages announce a {_KIND[group]} named {name!r}: {sources}. Uninstall one of them."
+        raise UnusablePlugin(
+            f"two installed packages announce a {_KIND[group]} named {name!r}: {sources}. Uninstall one of them.",
+            ANNOUNCED_TWICE,
         )
     (point,) = points
     try:
         found = point.load()
     except (Exception, SystemExit) as error:  # a module that exits when it is imported must not end the program
-        raise UsageError(
+        raise UnusablePlugin(
             f"{_KIND[group]} {name!r} of package {_distribution(point)} does not import ({point.value}): "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}",
+            "does not import",
         ) from error
     if (fault := _fault(group, found)) is not None:
-        raise UsageError(
+        raise UnusablePlugin(
             f"{_KIND[group]} {name!r} of package {_distribution(point)} cannot be used ({point.value}): {fault}. "
-            f"`ssl_motion.testing` has a check that finds what else is missing."
+            f"`ssl_motion.testing` has a check that finds what else is missing.",
         )
     return found
 
@@ -109,4 +128,6 @@ def _fault(group: str, found: Any) -> str | None:
     version = getattr(found, "recipe_version", None)
     if not isinstance(version, int) or version < 1:
         return f"its recipe_version is {version!r}; expected a whole number from 1"
+    if group == BENCHMARKS:
+        return class_fault(found)
     return None

@@ -59,7 +59,7 @@ def parse_spec(model: type[SpecT], content: dict[str, Any], where: str) -> SpecT
         where: file or option that `content` came from, for messages.
 
     Raises:
-        UsageError: One line per fault, each with its key; an unknown key names the nearest valid one.
+        UsageError: One line per fault, each with its key; an unknown key or name comes with the nearest valid one.
     """
     try:
         return model.model_validate(content)
@@ -73,6 +73,9 @@ def parse_spec(model: type[SpecT], content: dict[str, Any], where: str) -> SpecT
                 unknown.append(f"  {key}: unknown key.{hint} Valid keys: {', '.join(known)}")
             elif fault["type"] == "missing":
                 wrong.append(f"  {key}: is missing")
+            elif fault["type"] == "literal_error":
+                hint = did_you_mean(str(fault["input"]), re.findall("'([^']*)'", fault["ctx"]["expected"]))
+                wrong.append(f"  {key}: {fault['msg']} (got {fault['input']!r}){'.' if hint else ''}{hint}")
             else:
                 wrong.append(f"  {key}: {fault['msg']} (got {fault['input']!r})")
         # Unknown keys first: a misspelt one is often why another is missing.

@@ -51,8 +51,9 @@ def _content(job: Job) -> dict[str, Any]:
         unimportant = {"checkpoint_every"} | (set() if watched else {"validate_every"})
         content = {key: value for key, value in content.items() if key not in unimportant}
         return {**content, "method_config": settings.model_dump(mode="json")}
-    config = plugins.load(plugins.BENCHMARKS, job.spec.task).Config
-    settings = parse_spec(config, job.spec.task_config, f"task_config of {job.spec.task}")
+    from ssl_motion.tasks import parse_settings
+
+    settings = parse_settings(job.spec.task, job.spec.task_config)
     world = job.spec.puppets
     return {
         **content,
@@ -71,11 +72,10 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
     Raises:
         UsageError: The first fault, with the job that it is found in.
     """
-    from ssl_motion import plugins
     from ssl_motion.engine import plan as pretraining
     from ssl_motion.spec import BackboneSpec
-    from ssl_motion.spec_text import parse_spec
     from ssl_motion.starts import resolve_start
+    from ssl_motion.tasks import make_task
     from ssl_motion.transfer import find_data
 
     with_data: set[str] = set()
@@ -87,8 +87,7 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
                 continue
             if job.verb == "ensemble":
                 continue  # of transfers that are looked at
-            kind = plugins.load(plugins.BENCHMARKS, spec.task)
-            task = kind(parse_spec(kind.Config, spec.task_config, f"task_config of {spec.task}"))
+            task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
             if not job.parents:
                 resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
             key = digest([spec.task, spec.task_config, spec.data_root])

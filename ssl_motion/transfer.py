@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ssl_motion import plugins
 from ssl_motion.engine.checkpoint import list_checkpoints
 from ssl_motion.engine.environment import barrier, launched_processes
 from ssl_motion.engine.once import run_once
@@ -21,9 +20,9 @@ from ssl_motion.provenance import code_state, collect
 from ssl_motion.puppets import fingerprint as puppets_fingerprint
 from ssl_motion.record import MetricValue, PerImage, Reproduced, ResultRecord
 from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
-from ssl_motion.spec_text import parse_spec
 from ssl_motion.starts import Start, describe, materialise, resolve_start
 from ssl_motion.store import RunFolder, Store, transfer_label
+from ssl_motion.tasks import data_report, make_task, sound_result
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,11 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     Raises:
         UsageError: As for `transfer`.
     """
-    task_class: type[TransferTask] = plugins.load(plugins.BENCHMARKS, spec.task)
-    config = parse_spec(task_class.Config, spec.task_config, f"task_config of {spec.task}")
-    task = task_class(config)
+    task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
     backbone = BackboneSpec(**task.backbone())
     start = resolve_start(spec.init, backbone, store)
     puppets = (spec.puppets or PuppetsSpec()) if task.uses_puppets else None
-    spec = spec.model_copy(update={"task_config": config.model_dump(mode="json"), "puppets": puppets})
+    spec = spec.model_copy(update={"task_config": task.config.model_dump(mode="json"), "puppets": puppets})
     if puppets is not None:
         root = None
         fingerprint = f"puppets:{puppets_fingerprint(puppets, ('train_images', 'val_images', 'test_images'))}"
@@ -122,15 +119,15 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
         root, fingerprint = find_data(task, data_root or spec.data_root)
         spec = spec.model_copy(update={"data_root": str(root.resolve())})
     protocol = {**task.protocol(), "recipe_overrides": spec.recipe_overrides, "dataset_hash": fingerprint}
-    if task_class.recipe_version > 1:
+    if task.recipe_version > 1:
         # Results of two versions are never ranked together. A protocol that names none is of the first.
-        protocol["recipe_version"] = task_class.recipe_version
+        protocol["recipe_version"] = task.recipe_version
     settings = spec.model_dump(mode="json")
     identity = transfer_identity(
         settings,
         start=start.key,
         protocol=protocol,
-        recipe_version=task_class.recipe_version,
+        recipe_version=task.recipe_version,
         parents=start.parents,
     )
     label = transfer_label(settings, start.method)
@@ -152,7 +149,7 @@ def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, s
         if not root.is_dir():
             reports.append((root, DataReport(found=[], missing=[f"folder {root}"])))
             continue
-        report = task.check_data(root)
+        report = data_report(task, root)
         if not report.missing:
             return root, report.fingerprint
         reports.append((root, report))
@@ -186,9 +183,9 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
         recipe_overrides=plan.spec.recipe_overrides,
         trackers=tuple(runtime.trackers),
     )
-    result = plan.task.run(context)
+    returned = plan.task.run(context)
     if is_main:
-        _finish(plan, result, device, code)
+        _finish(plan, sound_result(plan.task, returned, folder), device, code)
 
 
 def ready_data(plan: TransferPlan, store: Store) -> Path:
@@ -208,7 +205,7 @@ def ready_data(plan: TransferPlan, store: Store) -> Path:
         ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
     barrier()
     root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
-    if is_main and (report := plan.task.check_data(root)).missing:
+    if is_main and (report := data_report(plan.task, root)).missing:
         raise UsageError(f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder")
     return root
 

@@ -17,7 +17,7 @@ KINDS = ("methods", "benchmarks", "backbones", "configs", "estimators", "runs")
 def command(kind: str | None, runs_folder: str | None, as_json: bool) -> None:
     """List methods, benchmarks, backbones, configs, flow estimators or runs; without KIND all of them.
 
-    A plugin that does not import is listed with its error.
+    A plugin that cannot be used is listed with the reason.
     """
     kinds = [kind] if kind else list(KINDS)
     rows = {each: _rows(each, runs_folder) for each in kinds}
@@ -61,9 +61,16 @@ def _print(kind: str, rows: list[dict[str, Any]], indent: str) -> None:
         for line in lines:
             click.echo(margin + line)
         if row.get("error"):
-            text = row["error"] if kind == "runs" else f"broken: {row['error']}"
+            text = row["error"] if kind == "runs" else f"{_blame(row)}: {row['error']}"
             for line in _wrapped(text, columns - len(margin)):
                 click.secho(margin + line, fg="red")
+
+
+def _blame(row: dict[str, Any]) -> str:
+    """A plugin that has a namesake is in order itself."""
+    from ssl_motion.plugins import ANNOUNCED_TWICE
+
+    return "not to be used" if row["problem"] == ANNOUNCED_TWICE else "broken"
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -82,7 +89,7 @@ def _describe(kind: str, row: dict[str, Any]) -> list[str]:
         return [str(row["description"])]
     source = f"[{row['distribution']}]"
     if not row["imports"]:
-        return [f"{source}  does not import"]
+        return [f"{source}  {row['problem']}"]
     if kind == "methods":
         return [f"{source}  imports; trunks: {row['trunks']}", row["paper"]]
     if kind == "benchmarks":

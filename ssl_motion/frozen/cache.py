@@ -50,7 +50,7 @@ class FeatureCache:
     @classmethod
     def of(cls, context: RunContext) -> "FeatureCache":
         """The cache beside a task's run: `features` below the folder of all runs."""
-        return cls(context.run_dir.resolve().parents[1] / "features")
+        return cls(context.run_dir.parents[1] / "features")
 
     def get(
         self,

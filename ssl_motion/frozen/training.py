@@ -79,10 +79,8 @@ def probing_device(context: RunContext) -> str:
     """The device of a run that reads a frozen trunk: "cpu" or "cuda".
 
     Raises:
-        UsageError: Something is asked for that such a run does not have: several processes, or a recipe to change.
+        UsageError: It was started in several processes.
     """
-    if context.recipe_overrides:
-        raise UsageError("--cfg-options: this task has no MMEngine recipe; its settings are changed by --set KEY=VALUE")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("this task reads a frozen trunk in one process; start it without torchrun")
     if context.device == "auto":

@@ -125,7 +125,7 @@ def score_average(
         },
         **settings,
     }
-    save_recipe(Path(context.run_dir) / RECIPE, config, f"{label}: resolved recipe")
+    save_recipe(context.run_dir / RECIPE, config, f"{label}: resolved recipe")
     with warnings.catch_warnings():
         # Remarks of mmseg on its own defaults and deprecations: nothing that a user could act on.
         warnings.filterwarnings("ignore", module=r"mm(seg|engine|cv)\.")

@@ -25,6 +25,11 @@ class RecipeTask(PresetTask[RecipeConfigT, PresetT]):
     """
 
     @property
+    def has_recipe(self) -> bool:
+        """Every preset is one."""
+        return True
+
+    @property
     def shares_work(self) -> bool:
         """MMEngine shares a recipe's batches among processes."""
         return True

@@ -4,7 +4,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -52,7 +51,7 @@ def train_and_test(recipe: Recipe, context: RunContext, label: str) -> tuple[dic
         # torch has no synchronised batch norm for CPU processes.
         config.pop("sync_bn", None)
     if launched_processes().is_main:
-        save_recipe(Path(context.run_dir) / RECIPE, config, f"{label}: resolved recipe of this run")
+        save_recipe(context.run_dir / RECIPE, config, f"{label}: resolved recipe of this run")
     with warnings.catch_warnings():
         # Remarks of these libraries on their own defaults and deprecations: nothing that a user could act on.
         warnings.filterwarnings("ignore", module=r"mm(seg|det|engine|cv)\.")

@@ -97,7 +97,7 @@ class ImagePrediction:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the harness hands to a running task.
+    """What the harness hands to a running task. Its folders are absolute, whatever they were given as.
 
     Attributes:
         run_dir: folder that belongs to this run alone; everything the task writes goes there.
@@ -119,6 +119,12 @@ class RunContext:
     recipe_overrides: Mapping[str, Any] = field(default_factory=dict)
     trackers: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Resolve the folders: a task may hand them to tools that work in another folder, or change it itself."""
+        for name in ("run_dir", "weights", "data_root"):
+            if (folder := getattr(self, name)) is not None:
+                object.__setattr__(self, name, folder.resolve())
+
 
 class TransferTask(ABC):
     """A downstream task that judges a pretrained backbone.
@@ -130,12 +136,15 @@ class TransferTask(ABC):
         recipe_version: raised whenever a change of code or recipe moves the numbers.
         metrics: what `run` reports.
         presets: preset name -> one line on what it is.
+        data_settings: settings that only say which data are read, so that the fingerprint of `check_data` tells their
+            values apart. Every other setting must show in `protocol` or `backbone`.
     """
 
     Config: ClassVar[type[BaseModel]]
     recipe_version: ClassVar[int]
     metrics: ClassVar[tuple[Metric, ...]]
     presets: ClassVar[Mapping[str, str]]
+    data_settings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: BaseModel) -> None:
         self.config = config
@@ -154,6 +163,11 @@ class TransferTask(ABC):
     def scale(self) -> Scale:
         """How the protocol, as configured, relates to the complete one (see `ssl_motion.record.ResultRecord`)."""
         return "full"
+
+    @property
+    def has_recipe(self) -> bool:
+        """Whether `run` trains by an MMEngine recipe and changes it by `RunContext.recipe_overrides`."""
+        return False
 
     @property
     def shares_work(self) -> bool:

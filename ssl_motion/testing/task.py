@@ -51,7 +51,8 @@ def check_task(
             for preset in task_class.presets:
                 check_preset(task_class, preset)
                 check_nothing_found(task_class, preset, Path(folder))
-            check_changes(task_class, settings)
+            if settings != task_class.Config():
+                check_changes(task_class, settings, f"{task_class.__name__} as configured")
             if not run:
                 return
             if task.uses_puppets:

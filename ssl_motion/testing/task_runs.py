@@ -13,6 +13,7 @@ from ssl_motion.backbones.initialise import draw
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.protocols import RunContext, TaskResult, TransferTask
 from ssl_motion.spec import BackboneSpec
+from ssl_motion.task_faults import result_fault
 from ssl_motion.testing.promise import ContractError, expect
 from ssl_motion.testing.task_data import contents
 from ssl_motion.weights import CARD, TENSORS, read_card, save_weights
@@ -53,25 +54,16 @@ def _run(task: TransferTask, root: Path, folder: Path, weights: Path | None, wor
 
 def _check_result(task: TransferTask, result: TaskResult, folder: Path) -> None:
     name = type(task).__name__
-    expect(isinstance(result, TaskResult), f"{name}: run() returned a {type(result).__name__}; expected a TaskResult")
+    fault = result_fault(task, result, folder)
+    expect(fault is None, f"{name}: {fault}")
     for metric in task.metrics:
-        expect(metric.name in result.metrics, f"{name}: run() gave no {metric.name}, which its metrics promise")
         value = result.metrics[metric.name]
-        sound = isinstance(value, float) and math.isfinite(value)
-        expect(sound, f"{name}: run() gave {metric.name} = {value!r}; expected a finite float")
         in_percent = metric.unit != "%" or 0 <= value <= 100
         expect(in_percent, f"{name}: run() gave {metric.name} = {value}, but its unit is %")
-    for group, figures in result.details.items():
-        for key, value in figures.items():
-            sound = isinstance(value, float) and math.isfinite(value)
-            expect(sound, f"{name}: details[{group!r}][{key!r}] is {value!r}; leave out what has no value")
     expect(result.wall_seconds > 0, f"{name}: run() says it took {result.wall_seconds} s")
     if result.per_image is not None:
-        path = folder / result.per_image
-        inside = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
-        expect(inside, f"{name}: per_image is {result.per_image!r}, which is no file of the run folder")
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with np.load(folder / result.per_image, allow_pickle=False) as content:
                 arrays = {key: content[key] for key in content.files}
         except (OSError, ValueError) as error:
             raise ContractError(f"{name}: {result.per_image} does not load without pickles: {error}") from error

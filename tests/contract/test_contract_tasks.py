@@ -1,7 +1,6 @@
 """The contract checks of tasks pass a sound one and catch those that break a promise."""
 
 import runpy
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,55 +11,14 @@ import torch
 from pydantic import BaseModel
 
 from ssl_motion.protocols import DataReport, Metric, RunContext, TaskResult, TransferTask
-from ssl_motion.spec import Strict
 from ssl_motion.testing import ContractError, check_task
-from ssl_motion.weights import read_weights
 
-EXAMPLE = Path(__file__).parents[1] / "example_task_plugin" / "actor_kinds.py"
-ActorKinds: type[TransferTask] = runpy.run_path(str(EXAMPLE))["ActorKinds"]
+EXAMPLE = Path(__file__).parents[1] / "example_task_plugin"
+ActorKinds: type[TransferTask] = runpy.run_path(str(EXAMPLE / "actor_kinds.py"))["ActorKinds"]
+ActorPixels: type[TransferTask] = runpy.run_path(str(EXAMPLE / "actor_pixels.py"))["ActorPixels"]
 
-
-class Settings(Strict):
-    preset: str = "short"
-    lr: float = 0.1
-
-
-class Sound(TransferTask):
-    """Reads a file of numbers; its figure follows from them, the weights and the seed."""
-
-    Config: type[BaseModel] = Settings
-    recipe_version = 1
-    metrics = (Metric("right", primary=True), Metric("error", unit="px", higher_is_better=False))
-    presets: Mapping[str, str] = {"short": "a short one", "long": "a long one"}
-
-    @property
-    def scale(self) -> Any:
-        return "full" if self.config.lr == 0.1 else "reduced"  # type: ignore[attr-defined]  # of Settings
-
-    def backbone(self) -> dict[str, Any]:
-        return {"arch": "alexnet_mini", "width": 6}
-
-    def protocol(self) -> dict[str, Any]:
-        return {"dataset": "numbers", **self.config.model_dump()}
-
-    def check_data(self, root: Path) -> DataReport:
-        path = root / "numbers.txt"
-        if not path.is_file():
-            return DataReport([], [str(path)], "Write some.")
-        return DataReport([str(path)], fingerprint=path.read_text())
-
-    def run(self, context: RunContext) -> TaskResult:
-        from ssl_motion.backbones import build_backbone
-        from ssl_motion.spec import BackboneSpec
-        from ssl_motion.weights import load_strict
-
-        torch.manual_seed(context.seed)
-        trunk = build_backbone(BackboneSpec(**self.backbone()))
-        if context.weights is not None:
-            load_strict(trunk, read_weights(context.weights)[1], what="weights")
-        right = float(next(trunk.parameters()).detach().abs().mean())
-        np.savez(context.run_dir / "images.npz", right=np.array([right]))
-        return TaskResult({"right": right, "error": 3.0}, {"per class": {"cat": 1.0}}, "images.npz", 0.1)
+PLAIN = runpy.run_path(str(Path(__file__).parents[1] / "plain_task.py"))
+Settings, Sound = PLAIN["Settings"], PLAIN["Sound"]
 
 
 @pytest.fixture
@@ -75,6 +33,18 @@ def test_a_sound_task_passes(numbers: Path) -> None:
 
 def test_the_worked_example_passes() -> None:
     check_task(ActorKinds, {"backbone": {"arch": "alexnet_mini", "width": 6}})
+
+
+def test_the_worked_example_through_openmmlab_passes() -> None:
+    trunk = {"arch": "alexnet_mini", "width": 6}
+    check_task(ActorPixels, {"backbone": trunk, "iterations": 2, "batch_size": 4, "crop": 32})
+
+
+class Unfinished(TransferTask):
+    Config = Settings
+    recipe_version = 1
+    metrics = (Metric("right", primary=True),)
+    presets = {"short": "a short one"}
 
 
 class LooseConfig(BaseModel):
@@ -109,6 +79,15 @@ class Generated(Sound):
 class Trunkless(Sound):
     def backbone(self) -> dict[str, Any]:
         return {"arch": "no_such_trunk"}
+
+
+class Forgetful(Sound):
+    def protocol(self) -> Any:
+        super().protocol()
+
+
+class Worded(Sound):
+    data_settings = ("numbers",)
 
 
 class Tupled(Sound):
@@ -205,19 +184,22 @@ class Pickled(Sound):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
+        (Unfinished, "does not define backbone, check_data, protocol, run"),
         (Loose, "accepts unknown keys"),
         (Unversioned, "it starts at 1"),
         (Rankless, "exactly one must be primary"),
         (Stranger, "default preset 'short' is not among"),
         (Wordy, "expected one line"),
         (Generated, "means the built-in world"),
-        (Trunkless, "describes no trunk"),
+        (Trunkless, "trunk or its protocol cannot be told: .*no_such_trunk"),
+        (Forgetful, "states no facts: it returned None"),
+        (Worded, "data_settings names numbers, which Config does not have"),
         (Tupled, "use lists, not tuples"),
         (Moody, "two things on two calls"),
         (Local, "holds the path '/home/me/train.txt'"),
         (Reserved, "harness adds itself"),
         (Alike, "its protocol is that of"),
-        (Silent, "with lr=0.00123: protocol\\(\\) does not say so"),
+        (Silent, "preset short: lr changed from 0.1 to 0.125, .* leaves no trace in protocol"),
         (Boastful, 'scale is still "full"'),
         (Trusting, "of an empty folder misses nothing"),
         (Mute, "how_to_get"),

@@ -51,9 +51,11 @@ def ssl_bench(installed: Path, tmp_path: Path) -> SSLBench:
 def test_it_is_listed_run_reused_and_on_the_leaderboard(ssl_bench: SSLBench, tmp_path: Path) -> None:
     rows: dict[str, Any] = {row["name"]: row for row in json.loads(ssl_bench("list", "benchmarks", "--json").stdout)}
     row = rows["actor_kinds"]
-    assert (row["distribution"], row["error"], row["metrics"]) == ("actor-kinds", None, ["mAP"])
+    assert (row["distribution"], row["error"], row["metrics"]) == ("actor-tasks", None, ["mAP"])
     assert rows["voc_fcn"]["distribution"] == "ssl-motion"
     assert list(row["presets"]) == ["puppets_actor_kinds"]
+    row = rows["actor_pixels"]
+    assert (row["distribution"], row["error"], row["metrics"]) == ("actor-tasks", None, ["mIoU", "aAcc", "mAcc"])
 
     (tmp_path / "small.yaml").write_text("puppets: {size: 48, train_images: 24, val_images: 2, test_images: 16}\n")
     trunk = ["--set", "backbone.arch=alexnet_mini", "--set", "backbone.width=12"]
@@ -79,7 +81,8 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_the_page_on_tasks_shows_the_very_files() -> None:
-    assert (EXAMPLE / "actor_kinds.py").read_text(encoding="utf-8") in _blocks("python")
+    for name in ("actor_kinds.py", "actor_pixels.py", "puppets_actor_pixels.py"):
+        assert (EXAMPLE / name).read_text(encoding="utf-8") in _blocks("python")
     assert (EXAMPLE / "pyproject.toml").read_text(encoding="utf-8") in _blocks("toml")
 
 

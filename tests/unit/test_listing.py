@@ -101,6 +101,12 @@ def test_methods_are_listed_with_paper_trunks_and_whether_they_import(monkeypatc
     both = [row for row in rows if row["name"] == "cmp"]  # which of the two would run is not to be guessed
     assert len(both) == 2
     assert all("two installed packages" in row["error"] for row in both)
+    assert {row["problem"] for row in both} == {"announced by two packages"}
+    problems = {row["name"]: row["problem"] for row in rows}
+    assert (problems["shaky"], problems["wrong"], problems["walker"]) == ("does not import", "cannot be used", None)
+    text = " ".join(_invoke("list", "methods").output.split())
+    assert "cmp [unknown] announced by two packages not to be used: two installed packages announce a method" in text
+    assert "shaky [unknown] does not import broken: method 'shaky'" in text
     assert not any(row["imports"] for row in [*both, by_target["collections:OrderedDict"]])
     walker = next(row for row in rows if row["name"] == "walker")
     assert (walker["imports"], walker["error"], walker["distribution"]) == (True, None, "ssl-motion")

@@ -31,6 +31,7 @@ class DenseLinear(ProbeTask[DenseLinearConfig, Preset]):
     Config = DenseLinearConfig
     recipe_version = 1
     metrics = SEGMENTATION_METRICS
+    data_settings = ("classes",)
 
     def __init__(self, config: BaseModel) -> None:
         super().__init__(config)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from ssl_motion.backbones import outline_backbone
-from ssl_motion.errors import UsageError
 from ssl_motion.per_image.multilabel import read_scores
 from ssl_motion.preset_task import PresetTask
 from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, TaskResult
@@ -21,6 +20,11 @@ class Voc07Cls(PresetTask[Voc07ClsConfig, Preset]):
     recipe_version = 1
     metrics = (Metric("mAP", primary=True), Metric("mAP07"))
     puppets_layouts = ("voc07",)
+
+    @property
+    def has_recipe(self) -> bool:
+        """Fine-tuning has one."""
+        return self.preset.kind == "finetune"
 
     @property
     def shares_work(self) -> bool:
@@ -70,8 +74,6 @@ class Voc07Cls(PresetTask[Voc07ClsConfig, Preset]):
         if self.preset.kind != "finetune":
             from ssl_motion_benchmarks.voc07_cls import frozen
 
-            if context.recipe_overrides:
-                raise UsageError(f"--cfg-options: {self.settings.preset} has no MMEngine recipe; use --set")
             return frozen.run(
                 context,
                 self.preset,

@@ -11,18 +11,30 @@ from typing import Any
 
 import torch
 
+from ssl_motion import plugins
 from ssl_motion.engine.environment import launched_processes, prepare_device
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import digest, ensemble_identity
+from ssl_motion.listing import list_benchmarks
 from ssl_motion.protocols import RunContext
 from ssl_motion.provenance import code_state, collect
 from ssl_motion.record import Pretraining, Reproduced, ResultRecord, read_record
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.store import RunFolder, Store, transfer_label
-from ssl_motion.transfer import TransferPlan, make_plan, metric_values, per_image_file, ready_data, write_record
+from ssl_motion.transfer import (
+    make_plan,
+    metric_values,
+    per_image_file,
+    ready_data,
+    remarks_on,
+    write_record,
+)
+from ssl_motion.transfer_plan import TransferPlan
 
 AVERAGED = "class probabilities"
+_SHOWN = 5
+_SHORT = 50
 
 
 @dataclass(frozen=True)
@@ -127,15 +139,28 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
         if other.record.protocol_fingerprint != first.record.protocol_fingerprint:
             raise UsageError(
                 f"{first.folder.path.name} and {other.folder.path.name} were not made by the same protocol; they "
-                f"differ in: {', '.join(_differences(first.record, other.record))}. Only runs of one task, trunk and "
+                f"differ in: {_differences(first.record, other.record)}. Only runs of one task, trunk and "
                 "protocol are averaged."
             )
+    _refuse_what_has_no_average(first.record.task)
     plan = plan_of_member(first, store, data_root)
     protocol = {**first.record.protocol, "ensemble": {"networks": len(members), "averaged": AVERAGED}}
     identity = ensemble_identity(plan.spec.task, protocol, identities)
     methods = " + ".join(member.record.method for member in members)
     label = transfer_label({**plan.spec.model_dump(mode="json"), "ensemble": len(members)}, methods)
     return EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
+
+
+def _refuse_what_has_no_average(task: str) -> None:
+    """Refuse a task whose predictions cannot be averaged, before its data are looked at.
+
+    Raises:
+        UsageError: It is one; the tasks that have ensembles are named.
+    """
+    if plugins.load(plugins.BENCHMARKS, task).has_ensembles():
+        return
+    known = [row["name"] for row in list_benchmarks() if row["imports"] and row["ensembles"]]
+    raise UsageError(f"{task}: what it predicts cannot be averaged. There are ensembles of: {', '.join(known)}")
 
 
 def finished_member(query: str, store: Store) -> Member:
@@ -154,11 +179,27 @@ def finished_member(query: str, store: Store) -> Member:
     return Member(folder, record)
 
 
-def _differences(first: ResultRecord, second: ResultRecord) -> list[str]:
-    """Names of the facts that two protocols do not share."""
-    whole = [name for name in ("task", "backbone", "scale") if getattr(first, name) != getattr(second, name)]
+def _differences(first: ResultRecord, second: ResultRecord) -> str:
+    """Name the facts that two protocols do not share, with their values where these are short."""
+    if first.task != second.task:
+        return f"task ({first.task}, {second.task})"  # everything else follows from it
+    one, other = ({"backbone": each.backbone, "scale": each.scale} for each in (first, second))
     keys = dict.fromkeys([*first.protocol, *second.protocol])
-    return whole + [key for key in keys if first.protocol.get(key) != second.protocol.get(key)]
+    if one["backbone"] != other["backbone"]:
+        keys.pop("backbone", None)  # the same in more words
+    else:
+        del one["backbone"]
+    one |= {key: first.protocol.get(key, "none") for key in keys}
+    other |= {key: second.protocol.get(key, "none") for key in keys}
+    unlike = [key for key in one if one[key] != other[key]]
+    words = [_with_values(key, one[key], other[key]) for key in unlike[:_SHOWN]]
+    return ", ".join(words) + (f", and {len(unlike) - _SHOWN} more" if len(unlike) > _SHOWN else "")
+
+
+def _with_values(name: str, one: Any, other: Any) -> str:
+    values = f"{one}, {other}"
+    short = not isinstance(one, (dict, list)) and not isinstance(other, (dict, list)) and len(values) <= _SHORT
+    return f"{name} ({values})" if short else name
 
 
 def plan_of_member(member: Member, store: Store, data_root: Path | None) -> TransferPlan:
@@ -177,7 +218,7 @@ def plan_of_member(member: Member, store: Store, data_root: Path | None) -> Tran
         now = member.record.model_copy(update={"protocol": plan.protocol})
         raise UsageError(
             f"{member.folder.path.name} was made by another protocol than its settings give today; they differ in: "
-            f"{', '.join(_differences(member.record, now))}. With other data (dataset_hash), give the runs' own as "
+            f"{_differences(member.record, now)}. With other data (dataset_hash), give the runs' own as "
             "--data-root; with other code, run them again."
         )
     return plan
@@ -187,10 +228,11 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
     """Do the work in a locked folder."""
     code = code_state()
     folder, task = made.folder.path, made.plan.task
+    root, data = ready_data(made.plan, store)
     context = RunContext(
         run_dir=folder,
         weights=None,
-        data_root=ready_data(made.plan, store),
+        data_root=root,
         seed=made.seed or 0,
         device=device,
         workers=runtime.workers,
@@ -213,6 +255,7 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
         seed=made.seed,
         per_image=per_image_file(folder, result),
         spec=made.written_spec(),
+        remarks=remarks_on(data),
         origin=Reproduced(provenance=collect(device, result.wall_seconds, parents, code)),
     )
     write_record(made.folder, record, result.wall_seconds)

@@ -46,7 +46,7 @@ def predict(
             context = RunContext(
                 run_dir=Path(folder),
                 weights=None,
-                data_root=ready_data(plan, store),
+                data_root=ready_data(plan, store)[0],
                 seed=plan.spec.seed,
                 device=device,
                 recipe_overrides=plan.spec.recipe_overrides,

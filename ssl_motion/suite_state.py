@@ -89,6 +89,8 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
                 continue  # of transfers that are looked at
             kind = plugins.load(plugins.BENCHMARKS, spec.task)
             task = kind(parse_spec(kind.Config, spec.task_config, f"task_config of {spec.task}"))
+            if spec.recipe_overrides:
+                task.check_recipe(spec.recipe_overrides)
             if not job.parents:
                 resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
             key = digest([spec.task, spec.task_config, spec.data_root])

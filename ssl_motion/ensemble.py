@@ -142,7 +142,7 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
                 f"differ in: {_differences(first.record, other.record)}. Only runs of one task, trunk and "
                 "protocol are averaged."
             )
-    _refuse_what_has_no_average(first.record.task)
+    check_average(first.record.task)
     plan = plan_of_member(first, store, data_root)
     protocol = {**first.record.protocol, "ensemble": {"networks": len(members), "averaged": AVERAGED}}
     identity = ensemble_identity(plan.spec.task, protocol, identities)
@@ -151,7 +151,7 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
     return EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
 
 
-def _refuse_what_has_no_average(task: str) -> None:
+def check_average(task: str) -> None:
     """Refuse a task whose predictions cannot be averaged, before its data are looked at.
 
     Raises:

@@ -230,7 +230,6 @@ def _entry(
             remarks.append(f"{trunks} pretrainings for {len(replicates)} seeds: they are not independent")
         if origin.provenance.dirty:
             remarks.append("measured with uncommitted changes in the code")
-        remarks += dict.fromkeys(remark for record in replicates for remark in record.remarks)
     return Entry(
         key=key,
         rank=None,
@@ -283,4 +282,5 @@ def _group_remarks(lines: list[Entry], same_setup: bool) -> list[str]:
     flows = sorted({entry.flow_supervision for entry in learned} - {"not used", UNKNOWN})
     if len(flows) > 1:
         remarks.append(f"flow supervision differs: {', '.join(flows)}")
-    return remarks
+    # Those of records are on the data, which all results of a protocol share.
+    return [*remarks, *dict.fromkeys(said for entry in lines for record in entry.records for said in record.remarks)]

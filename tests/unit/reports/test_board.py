@@ -153,7 +153,9 @@ def test_the_hash_of_the_data_is_shown_only_where_nothing_else_tells_groups_apar
     assert {group.detail for group in groups} == {"crop 512", "crop 256"}
 
 
-def test_remarks_of_records_stand_beside_their_line(make_record):
+def test_remarks_of_records_are_said_once_of_their_protocol(make_record):
     records = [make_record(seed=seed, remarks=["tested on training images"]) for seed in (0, 1)]
-    (group,) = build_board(records).groups
-    assert group.entries[0].remarks.count("tested on training images") == 1
+    (group,) = build_board([*records, make_record("walker")]).groups
+    assert group.remarks.count("tested on training images") == 1
+    (other,) = build_board([make_record("walker")]).groups
+    assert "tested on training images" not in other.remarks

@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
-from ssl_motion import plugins
+from ssl_motion.engine.checkpoint import require_checkpoint
 from ssl_motion.engine.environment import launched_processes, prepare_device
+from ssl_motion.ensemble_members import Member, check_average, differences, finished_member
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import digest, ensemble_identity
-from ssl_motion.listing import list_benchmarks
 from ssl_motion.protocols import RunContext
 from ssl_motion.provenance import code_state, collect
-from ssl_motion.record import Pretraining, Reproduced, ResultRecord, read_record
+from ssl_motion.record import Pretraining, Reproduced, ResultRecord
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.store import RunFolder, Store, transfer_label
@@ -33,16 +33,6 @@ from ssl_motion.transfer import (
 from ssl_motion.transfer_plan import TransferPlan
 
 AVERAGED = "class probabilities"
-_SHOWN = 5
-_SHORT = 50
-
-
-@dataclass(frozen=True)
-class Member:
-    """A finished transfer run."""
-
-    folder: RunFolder
-    record: ResultRecord
 
 
 @dataclass(frozen=True)
@@ -139,7 +129,7 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
         if other.record.protocol_fingerprint != first.record.protocol_fingerprint:
             raise UsageError(
                 f"{first.folder.path.name} and {other.folder.path.name} were not made by the same protocol; they "
-                f"differ in: {_differences(first.record, other.record)}. Only runs of one task, trunk and "
+                f"differ in: {differences(first.record, other.record)}. Only runs of one task, trunk and "
                 "protocol are averaged."
             )
     check_average(first.record.task)
@@ -148,58 +138,11 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
     identity = ensemble_identity(plan.spec.task, protocol, identities)
     methods = " + ".join(member.record.method for member in members)
     label = transfer_label({**plan.spec.model_dump(mode="json"), "ensemble": len(members)}, methods)
-    return EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
-
-
-def check_average(task: str) -> None:
-    """Refuse a task whose predictions cannot be averaged, before its data are looked at.
-
-    Raises:
-        UsageError: It is one; the tasks that have ensembles are named.
-    """
-    if plugins.load(plugins.BENCHMARKS, task).has_ensembles():
-        return
-    known = [row["name"] for row in list_benchmarks() if row["imports"] and row["ensembles"]]
-    raise UsageError(f"{task}: what it predicts cannot be averaged. There are ensembles of: {', '.join(known)}")
-
-
-def finished_member(query: str, store: Store) -> Member:
-    """Find a finished transfer run of one network.
-
-    Raises:
-        UsageError: There is none of that name, it is not finished, or is an ensemble itself.
-        DataError: Its record is damaged.
-    """
-    folder = store.find(query, "transfer")
-    if not folder.is_finished:
-        raise UsageError(f"{folder.path} is not finished. Start the same `ssl-bench transfer` command again.")
-    record = read_record(folder.path / "record.json")
-    if "ensemble" in record.spec:
-        raise UsageError(f"{folder.path.name} is an ensemble itself; name the runs that it is made of")
-    return Member(folder, record)
-
-
-def _differences(first: ResultRecord, second: ResultRecord) -> str:
-    """Name the facts that two protocols do not share, with their values where these are short."""
-    if first.task != second.task:
-        return f"task ({first.task}, {second.task})"  # everything else follows from it
-    one, other = ({"backbone": each.backbone, "scale": each.scale} for each in (first, second))
-    keys = dict.fromkeys([*first.protocol, *second.protocol])
-    if one["backbone"] != other["backbone"]:
-        keys.pop("backbone", None)  # the same in more words
-    else:
-        del one["backbone"]
-    one |= {key: first.protocol.get(key, "none") for key in keys}
-    other |= {key: second.protocol.get(key, "none") for key in keys}
-    unlike = [key for key in one if one[key] != other[key]]
-    words = [_with_values(key, one[key], other[key]) for key in unlike[:_SHOWN]]
-    return ", ".join(words) + (f", and {len(unlike) - _SHOWN} more" if len(unlike) > _SHOWN else "")
-
-
-def _with_values(name: str, one: Any, other: Any) -> str:
-    values = f"{one}, {other}"
-    short = not isinstance(one, (dict, list)) and not isinstance(other, (dict, list)) and len(values) <= _SHORT
-    return f"{name} ({values})" if short else name
+    made = EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
+    if not made.folder.is_finished:
+        for member in members:
+            require_checkpoint(member.folder.path / "checkpoints")
+    return made
 
 
 def plan_of_member(member: Member, store: Store, data_root: Path | None) -> TransferPlan:
@@ -218,7 +161,7 @@ def plan_of_member(member: Member, store: Store, data_root: Path | None) -> Tran
         now = member.record.model_copy(update={"protocol": plan.protocol})
         raise UsageError(
             f"{member.folder.path.name} was made by another protocol than its settings give today; they differ in: "
-            f"{_differences(member.record, now)}. With other data (dataset_hash), give the runs' own as "
+            f"{differences(member.record, now)}. With other data (dataset_hash), give the runs' own as "
             "--data-root; with other code, run them again."
         )
     return plan

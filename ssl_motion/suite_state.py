@@ -76,7 +76,7 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> list[str]:
     """
     from ssl_motion import plugins
     from ssl_motion.engine import plan as pretraining
-    from ssl_motion.ensemble import check_average
+    from ssl_motion.ensemble_members import check_average
     from ssl_motion.spec import BackboneSpec
     from ssl_motion.spec_text import parse_spec
     from ssl_motion.starts import resolve_start

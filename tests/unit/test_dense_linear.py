@@ -256,7 +256,7 @@ def test_the_split_of_a_folder_without_lists_and_labels_without_image_are_said(t
     task = DenseLinear(DenseLinear.Config.model_validate(TASK))
     report = task.check_data(root)
     (rule,) = report.remarks
-    assert "has no lists of names: the 1/5 of the images whose names have the smallest SHA-256 is scored" in rule
+    assert "there are no lists of names: the 1/5 of the images whose names have the smallest SHA-256 is scored" in rule
     by_hash = sorted((f"{number:02d}" for number in range(10)), key=lambda name: hashlib.sha256(name.encode()).digest())
     assert {path.stem for path in report.test_images} == set(by_hash[:2])
     assert {path.stem for path in report.training_images} == set(by_hash[2:])

@@ -77,8 +77,9 @@ def test_of_two_tasks_the_tasks_are_said_and_nothing_else(tmp_path: Path) -> Non
 
 def test_facts_that_differ_are_given_with_short_values_and_counted(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    runs = [finished(store, 1), finished(store, 2, head={"type": "Other"}, iterations=7, crop=64)]
-    with pytest.raises(UsageError, match=r"differ in: head, iterations \(300, 7\), crop \(none, 64\)\. Only"):
+    runs = [finished(store, 1), finished(store, 2, head={"type": "Other"}, iterations=7, dataset_hash="e", crop=64)]
+    words = r"differ in: head, iterations \(300, 7\), dataset_hash, crop \(none, 64\)\. Only"
+    with pytest.raises(UsageError, match=words):
         plan_ensemble(runs, store)
     many = {f"fact{number}": number for number in range(9)}
     runs = [finished(store, 3), finished(store, 4, trunk="resnet18", backbone={"arch": "resnet18"}, **many)]

@@ -167,7 +167,7 @@ def _folder_remarks(folder: Path) -> list[str]:
     """Say what of two plain folders is used otherwise than one might think."""
     remarks = []
     if not _has_lists(folder):
-        remarks.append(f"{folder} has no lists of names: {SPLIT_RULE}")
+        remarks.append(f"there are no lists of names: {SPLIT_RULE}")
     images = {path.stem for path in _files(folder / "images")}
     orphans = [path.name for path in sorted((folder / "labels").glob("*.png")) if path.stem not in images]
     if orphans:

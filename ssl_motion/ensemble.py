@@ -11,27 +11,29 @@ from typing import Any
 
 import torch
 
+from ssl_motion.engine.checkpoint import require_checkpoint
 from ssl_motion.engine.environment import launched_processes, prepare_device
+from ssl_motion.ensemble_members import Member, check_average, differences, finished_member
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import digest, ensemble_identity
 from ssl_motion.protocols import RunContext
 from ssl_motion.provenance import code_state, collect
-from ssl_motion.record import Pretraining, Reproduced, ResultRecord, read_record
+from ssl_motion.record import Pretraining, Reproduced, ResultRecord
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.store import RunFolder, Store, transfer_label
 from ssl_motion.tasks import sound_result
-from ssl_motion.transfer import TransferPlan, make_plan, metric_values, per_image_file, ready_data, write_record
+from ssl_motion.transfer import (
+    make_plan,
+    metric_values,
+    per_image_file,
+    ready_data,
+    remarks_on,
+    write_record,
+)
+from ssl_motion.transfer_plan import TransferPlan
 
 AVERAGED = "class probabilities"
-
-
-@dataclass(frozen=True)
-class Member:
-    """A finished transfer run."""
-
-    folder: RunFolder
-    record: ResultRecord
 
 
 @dataclass(frozen=True)
@@ -128,38 +130,20 @@ def plan_ensemble(runs: Sequence[str], store: Store, data_root: Path | None = No
         if other.record.protocol_fingerprint != first.record.protocol_fingerprint:
             raise UsageError(
                 f"{first.folder.path.name} and {other.folder.path.name} were not made by the same protocol; they "
-                f"differ in: {', '.join(_differences(first.record, other.record))}. Only runs of one task, trunk and "
+                f"differ in: {differences(first.record, other.record)}. Only runs of one task, trunk and "
                 "protocol are averaged."
             )
+    check_average(first.record.task)
     plan = plan_of_member(first, store, data_root)
     protocol = {**first.record.protocol, "ensemble": {"networks": len(members), "averaged": AVERAGED}}
     identity = ensemble_identity(plan.spec.task, protocol, identities)
     methods = " + ".join(member.record.method for member in members)
     label = transfer_label({**plan.spec.model_dump(mode="json"), "ensemble": len(members)}, methods)
-    return EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
-
-
-def finished_member(query: str, store: Store) -> Member:
-    """Find a finished transfer run of one network.
-
-    Raises:
-        UsageError: There is none of that name, it is not finished, or is an ensemble itself.
-        DataError: Its record is damaged.
-    """
-    folder = store.find(query, "transfer")
-    if not folder.is_finished:
-        raise UsageError(f"{folder.path} is not finished. Start the same `ssl-bench transfer` command again.")
-    record = read_record(folder.path / "record.json")
-    if "ensemble" in record.spec:
-        raise UsageError(f"{folder.path.name} is an ensemble itself; name the runs that it is made of")
-    return Member(folder, record)
-
-
-def _differences(first: ResultRecord, second: ResultRecord) -> list[str]:
-    """Names of the facts that two protocols do not share."""
-    whole = [name for name in ("task", "backbone", "scale") if getattr(first, name) != getattr(second, name)]
-    keys = dict.fromkeys([*first.protocol, *second.protocol])
-    return whole + [key for key in keys if first.protocol.get(key) != second.protocol.get(key)]
+    made = EnsemblePlan(members, plan, protocol, store.folder("transfer", label, identity))
+    if not made.folder.is_finished:
+        for member in members:
+            require_checkpoint(member.folder.path / "checkpoints")
+    return made
 
 
 def plan_of_member(member: Member, store: Store, data_root: Path | None) -> TransferPlan:
@@ -178,7 +162,7 @@ def plan_of_member(member: Member, store: Store, data_root: Path | None) -> Tran
         now = member.record.model_copy(update={"protocol": plan.protocol})
         raise UsageError(
             f"{member.folder.path.name} was made by another protocol than its settings give today; they differ in: "
-            f"{', '.join(_differences(member.record, now))}. With other data (dataset_hash), give the runs' own as "
+            f"{differences(member.record, now)}. With other data (dataset_hash), give the runs' own as "
             "--data-root; with other code, run them again."
         )
     return plan
@@ -188,10 +172,11 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
     """Do the work in a locked folder."""
     code = code_state()
     folder, task = made.folder.path, made.plan.task
+    root, data = ready_data(made.plan, store)
     context = RunContext(
         run_dir=folder,
         weights=None,
-        data_root=ready_data(made.plan, store),
+        data_root=root,
         seed=made.seed or 0,
         device=device,
         workers=runtime.workers,
@@ -214,6 +199,7 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
         seed=made.seed,
         per_image=per_image_file(folder, result),
         spec=made.written_spec(),
+        remarks=remarks_on(data),
         origin=Reproduced(provenance=collect(device, result.wall_seconds, parents, code)),
     )
     write_record(made.folder, record, result.wall_seconds)

@@ -21,5 +21,9 @@ class RunError(SSLMotionError):
     """The request was right, but the work failed: full disk, lost data, diverged loss (exit code 1)."""
 
 
+class StoppedBySignal(RunError):
+    """The run was asked to stop, wrote a checkpoint and stopped; the same command continues it."""
+
+
 class DataError(RunError):
     """A file's content is not what its format promises."""

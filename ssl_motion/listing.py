@@ -1,8 +1,5 @@
 """What is there: plugins, trunks, configs and runs, as plain data that people and programs can read."""
 
-import json
-import os
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +53,7 @@ def list_methods() -> list[Row]:
 
 
 def list_benchmarks() -> list[Row]:
-    """Transfer tasks: name, distribution, metrics (the primary one first), presets."""
+    """Transfer tasks: name, distribution, metrics (the primary one first), presets, whether there are ensembles."""
 
     def describe(task: Any) -> Row:
         metrics = sorted(task.metrics, key=lambda metric: not metric.primary)
@@ -64,6 +61,7 @@ def list_benchmarks() -> list[Row]:
             "metrics": [metric.name for metric in metrics],
             "presets": dict(task.presets),
             "recipe_version": task.recipe_version,
+            "ensembles": task.has_ensembles(),
         }
 
     return list_plugins(plugins.BENCHMARKS, describe)
@@ -106,7 +104,7 @@ def _header(file: Path) -> str:
 def list_runs(root: Path) -> list[Row]:
     """Runs below a folder: kind, name, identity, state, and the figures of finished ones.
 
-    A run whose `done.json` cannot be read has the state "damaged", and says why in "error".
+    A run whose `done.json` cannot be read has the state "damaged". It says why in "error", as a failed one does.
     """
     store = Store(root)
     kinds: tuple[Kind, ...] = ("pretrain", "transfer")
@@ -115,26 +113,27 @@ def list_runs(root: Path) -> list[Row]:
         for run in store.runs(kind):
             row: Row = {"kind": kind, "name": run.path.name, "identity": run.identity, "path": str(run.path)}
             try:
-                row |= {"state": state(run), "figures": _figures(run), "error": None}
-            except DataError as error:
-                row |= {"state": "damaged", "figures": {}, "error": str(error)}
+                stands = state(run)
+                error = run.failure if stands == "failed" else None
+                row |= {"state": stands, "figures": _figures(run), "error": error}
+            except DataError as damage:
+                row |= {"state": "damaged", "figures": {}, "error": str(damage)}
             rows.append(row)
     return rows
 
 
 def state(run: RunFolder) -> str:
-    """Say how a run stands: "finished", "running" (its process lives, or is on another host) or "interrupted"."""
+    """Say how a run stands.
+
+    Returns:
+        "finished"; "running": a process holds its lock (or did, on another host, where that cannot be seen);
+        "failed": its last attempt ended in an error (`RunFolder.failure`); "interrupted": it was stopped or killed.
+    """
     if run.is_finished:
         return "finished"
-    try:
-        owner = json.loads((run.path / "owner.json").read_text(encoding="utf-8"))
-        if owner["host"] == socket.gethostname():
-            os.kill(int(owner["pid"]), 0)
-    except PermissionError:
-        return "running"  # somebody else's process
-    except (OSError, ValueError, KeyError, TypeError):
-        return "interrupted"
-    return "running"
+    if run.is_held:
+        return "running"
+    return "failed" if run.failure is not None else "interrupted"
 
 
 def _summary(run: RunFolder) -> Row:
@@ -168,8 +167,9 @@ def show_run(root: Path, query: str) -> Row:
         query: folder, folder name, identity or the beginning of one.
 
     Returns:
-        "kind", "name", "path", "identity", "state", "spec", "figures", "summary" (done.json), "record" (of a finished
-        transfer, else None), "files" (name -> bytes) and "again": the command that continues or repeats it.
+        "kind", "name", "path", "identity", "state", "error" (of a failed run, else None), "spec", "figures", "summary"
+        (done.json), "record" (of a finished transfer, else None), "files" (name -> bytes) and "again": the command that
+        continues or repeats it.
 
     Raises:
         UsageError: No run matches, or several do.
@@ -191,12 +191,14 @@ def show_run(root: Path, query: str) -> Row:
     # An ensemble lies among the transfer runs; what it starts from are runs.
     is_ensemble = isinstance(spec, dict) and "ensemble" in spec
     again = ["ensemble", *spec["init"]] if is_ensemble else [kind, str(spec_file)]
+    stands = state(run)
     return {
         "kind": kind,
         "name": run.path.name,
         "path": str(run.path),
         "identity": run.identity,
-        "state": state(run),
+        "state": stands,
+        "error": run.failure if stands == "failed" else None,
         "spec": spec,
         "figures": {metric.name: metric.value for metric in record.metrics} if record else _figures(run),
         "summary": _summary(run),

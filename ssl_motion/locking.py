@@ -54,6 +54,30 @@ def held(folder: Path, lock_name: str, *, wait: bool = False) -> Iterator[None]:
         lock.release()
 
 
+def is_held(folder: Path, lock_name: str) -> bool:
+    """Whether a process holds a folder. Of one on another host its note alone tells.
+
+    Args:
+        folder: that may be held.
+        lock_name: name of the lock file in it.
+    """
+    try:
+        content = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        if content["host"] != socket.gethostname():
+            return True
+        os.kill(int(content["pid"]), 0)
+    except PermissionError:
+        pass  # somebody else's process
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    try:
+        # A process lives under that number; since the owner may have been killed, it may be any other.
+        with FileLock(folder / lock_name, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
 def _describe(owner: Path) -> str:
     try:
         content = json.loads(owner.read_text(encoding="utf-8"))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssl_motion.engine.environment import prepare_device
-from ssl_motion.ensemble import finished_member, plan_of_member
+from ssl_motion.ensemble import plan_of_member
+from ssl_motion.ensemble_members import finished_member
 from ssl_motion.errors import UsageError
 from ssl_motion.protocols import ImagePrediction, RunContext
 from ssl_motion.puppets.dataset import missing_layouts
@@ -46,7 +47,7 @@ def predict(
             context = RunContext(
                 run_dir=Path(folder),
                 weights=None,
-                data_root=ready_data(plan, store),
+                data_root=ready_data(plan, store)[0],
                 seed=plan.spec.seed,
                 device=device,
                 recipe_overrides=plan.spec.recipe_overrides,

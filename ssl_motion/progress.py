@@ -60,7 +60,7 @@ class Progress:
     def pace(self) -> str:
         """The rate in words, or its inverse where that is easier to read."""
         if 0 < self.rate < 0.95:
-            return f"{1 / self.rate:.1f} s/{self.unit}"
+            return f"{1 / self.rate:.1f} s/{_one_of(self.unit)}"
         return f"{self.rate:.1f} {self.unit}/s"
 
     def advance(self, steps: int = 1, note: str = "") -> None:
@@ -79,3 +79,8 @@ class Progress:
         left = (self.total - self.done) / self.rate if self.rate > 0 else 0.0
         line = f"{self.label}: {self.done}/{self.total} {self.unit}, {self.pace}, {left:.0f} s left"
         print(f"{line}, {self._note}" if self._note else line, file=sys.stderr, flush=True)
+
+
+def _one_of(unit: str) -> str:
+    """The singular of a unit: "images" -> "image", "batches" -> "batch"."""
+    return unit.removesuffix("es") if unit.endswith(("ches", "sses")) else unit.removesuffix("s")

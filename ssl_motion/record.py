@@ -153,6 +153,7 @@ class ResultRecord(Frozen):
         seed: of the run; None for reported numbers.
         per_image: statistics for paired comparisons.
         spec: the resolved spec of the run, to run it again; empty for reported numbers.
+        remarks: what a reader should know of the data, such as test images that are trained on; empty where nothing.
         origin: measured here, or published.
     """
 
@@ -170,6 +171,7 @@ class ResultRecord(Frozen):
     seed: int | None
     per_image: PerImage | None = None
     spec: dict[str, Any] = {}
+    remarks: list[str] = []
     origin: Annotated[Reproduced | Reported, Field(discriminator="kind")]
 
     @cached_property

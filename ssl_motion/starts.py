@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ssl_motion.backbones import build_backbone, outline_backbone
 from ssl_motion.backbones.initialise import draw, find_scheme
@@ -11,7 +12,7 @@ from ssl_motion.importing import import_weights
 from ssl_motion.record import Pretraining
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.store import Store
-from ssl_motion.weights import CARD, TENSORS, WeightsCard, read_card, save_weights
+from ssl_motion.weights import CARD, TENSORS, WeightsCard, load_strict, read_card, read_weights, save_weights
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".bin")
 
@@ -175,6 +176,36 @@ def materialise(start: Start, backbone: BackboneSpec, folder: Path, seed: int) -
             _download(start.file)
         import_weights(start.file, folder, spec=backbone, method=start.method, pretraining=start.pretraining)
     return folder
+
+
+def try_start(start: Start, backbone: BackboneSpec) -> tuple[str, str]:
+    """Read a start's weights and load them into the trunk, as a run would; writes nothing.
+
+    Args:
+        start: resolved.
+        backbone: the trunk that the task trains.
+
+    Returns:
+        What was looked at, and what was not; empty where there is nothing to say.
+
+    Raises:
+        UsageError: The tensors are not exactly the trunk's.
+        DataError: The file is no checkpoint, or damaged.
+    """
+    if start.method == "imagenet" and start.file is not None and not start.file.is_file():
+        url = f"{_IMAGENET_URL}{start.file.name}"
+        return "", f"the ImageNet weights: {start.file} is not there, and would be downloaded from {url}"
+    if start.file is not None:
+        with TemporaryDirectory() as nowhere:
+            import_weights(start.file, Path(nowhere), spec=backbone, method=start.method, dry_run=True)
+        return f"the tensors of {start.file} (all of the trunk's, and no other)", ""
+    if start.folder is not None:
+        _, tensors = read_weights(start.folder)
+        load_strict(build_backbone(backbone), tensors, what=str(start.folder))
+        return f"the tensors of {start.folder} (their checksum, and all of the trunk's)", ""
+    if start.scheme is not None:
+        draw(build_backbone(backbone), start.scheme, 0)
+    return "", ""
 
 
 def _imagenet_file(backbone: BackboneSpec) -> Path:

@@ -9,18 +9,21 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from ssl_motion.errors import DataError, RunError, UsageError
+from ssl_motion.errors import DataError, RunError, SSLMotionError, StoppedBySignal, UsageError
 from ssl_motion.fileio import write_json, write_text
-from ssl_motion.locking import held
+from ssl_motion.locking import held, is_held
 
+LOCK = "run.lock"
+FAILURE = "failure.json"
 Kind = Literal["pretrain", "transfer"]
+_SHOWN = 8
 
 
 def run_name(label: str, identity: str) -> str:
@@ -78,12 +81,45 @@ class RunFolder:
         Args:
             spec: resolved spec, written to `spec.yaml` for people.
 
+        What ends the work within is noted in the folder, until somebody tries again.
+
         Raises:
             RunError: Another process holds the folder (its pid and host are named), or it cannot be written.
+            StoppedBySignal: Ctrl-C came within; what is kept is said.
         """
-        with held(self.path, "run.lock"):
+        with held(self.path, LOCK):
             write_text(self.path / "spec.yaml", yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
-            yield
+            (self.path / FAILURE).unlink(missing_ok=True)
+            try:
+                yield
+            except KeyboardInterrupt:
+                raise StoppedBySignal(self._stopped()) from None
+            except StoppedBySignal:
+                raise
+            except Exception as error:
+                text = str(error) if isinstance(error, SSLMotionError) else f"{type(error).__name__}: {error}"
+                with suppress(RunError):  # such as a full disk, which may be the failure itself
+                    write_json(self.path / FAILURE, {"error": text})
+                raise
+
+    def _stopped(self) -> str:
+        """What Ctrl-C leaves behind, outside the training loop, which words its own end."""
+        checkpoints = sorted((self.path / "checkpoints").glob("iter_*.pth"), key=lambda path: path.stat().st_mtime)
+        kept = f"its checkpoint {checkpoints[-1].name}" if checkpoints else "what was rendered and computed until then"
+        return f"stopped by Ctrl-C. {self.path} and {kept} are kept; the same command continues."
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last attempt failed; None where it did not, or was ended by a signal."""
+        try:
+            return str(json.loads((self.path / FAILURE).read_text(encoding="utf-8"))["error"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process works in it."""
+        return is_held(self.path, LOCK)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Mark the run as finished."""
@@ -125,7 +161,7 @@ class Store:
         return found
 
     def find(self, query: str, kind: Kind | None = None) -> RunFolder:
-        """Find a run by folder path, by identity or folder name, or by the beginning (4 characters) of either.
+        """Find a run by folder path, by identity or folder name, or by the beginning of either, where it is one run's.
 
         Raises:
             UsageError: No run matches, or several do.
@@ -133,17 +169,16 @@ class Store:
         kinds: list[Kind] = [kind] if kind else ["pretrain", "transfer"]
         runs = [run for each in kinds for run in self.runs(each)]
         path = Path(query).resolve()
-        hits = [
-            run
-            for run in runs
-            if run.path.resolve() == path
-            or run.path.name == query
-            or (len(query) >= 4 and run.identity.startswith(query))
-        ]
+        hits = [run for run in runs if run.path.resolve() == path or query in (run.path.name, run.identity)]
         if not hits and path.is_dir() and (match := re.fullmatch(r".*-([0-9a-f]{16})", path.name)):
             return RunFolder(path, match.group(1))
+        if not hits and query:
+            hits = [run for run in runs if run.identity.startswith(query) or run.path.name.startswith(query)]
         if len(hits) == 1:
             return hits[0]
-        known = ", ".join(run.path.name for run in (hits or runs)[:8]) or "none"
+        names = [run.path.name for run in (hits or runs)]
+        known = ", ".join(names[:_SHOWN]) or "none"
+        if len(names) > _SHOWN:
+            known += f", and {len(names) - _SHOWN} more (`ssl-bench list runs`)"
         problem = "matches several runs" if hits else f"is no run below {self.root}"
         raise UsageError(f"{query!r} {problem}. Runs: {known}")

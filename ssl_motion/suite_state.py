@@ -64,21 +64,26 @@ def _content(job: Job) -> dict[str, Any]:
     }
 
 
-def check_jobs(jobs: Sequence[Job], store: Store) -> None:
+def check_jobs(jobs: Sequence[Job], store: Store) -> list[str]:
     """Find the mistakes of a suite that its last jobs would stumble over after hours of the first ones.
 
     Methods, tasks, their settings, starts other than the suite's own, and data that should be there already.
+
+    Returns:
+        What may be a mistake, or what a reader of the results should know of the data; each sentence once.
 
     Raises:
         UsageError: The first fault, with the job that it is found in.
     """
     from ssl_motion.engine import plan as pretraining
+    from ssl_motion.ensemble_members import check_average
     from ssl_motion.spec import BackboneSpec
     from ssl_motion.starts import resolve_start
     from ssl_motion.tasks import make_task
-    from ssl_motion.transfer import find_data
+    from ssl_motion.transfer import find_data, remarks_on
 
     with_data: set[str] = set()
+    remarks: dict[str, None] = {}
     for job in jobs:
         spec = job.spec
         try:
@@ -86,16 +91,20 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
                 pretraining.make_plan(spec, store)
                 continue
             if job.verb == "ensemble":
+                check_average(spec.task)
                 continue  # of transfers that are looked at
             task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
+            if spec.recipe_overrides:
+                remarks |= dict.fromkeys(task.check_recipe(spec.recipe_overrides))
             if not job.parents:
                 resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
             key = digest([spec.task, spec.task_config, spec.data_root])
             if not task.uses_puppets and key not in with_data:
-                find_data(task, spec.data_root)
+                remarks |= dict.fromkeys(remarks_on(find_data(task, spec.data_root)[1]))
                 with_data.add(key)
         except SSLMotionError as error:
             raise type(error)(f"{job.name}: {error}") from error
+    return list(remarks)
 
 
 def finished_run(job: Job, parent_runs: Sequence[str], store: Store) -> str | None:

@@ -4,10 +4,10 @@ The finished folder holds spec.yaml, recipe.py (the resolved recipe, where the t
 per-image statistics, record.json and done.json.
 """
 
-from dataclasses import dataclass
+import sys
 from pathlib import Path
-from typing import Any, Literal
 
+from ssl_motion.data.image_files import shared_images
 from ssl_motion.engine.checkpoint import list_checkpoints
 from ssl_motion.engine.environment import barrier, launched_processes
 from ssl_motion.engine.once import run_once
@@ -20,57 +20,10 @@ from ssl_motion.provenance import code_state, collect
 from ssl_motion.puppets import fingerprint as puppets_fingerprint
 from ssl_motion.record import MetricValue, PerImage, Reproduced, ResultRecord
 from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
-from ssl_motion.starts import Start, describe, materialise, resolve_start
+from ssl_motion.starts import describe, materialise, resolve_start
 from ssl_motion.store import RunFolder, Store, transfer_label
 from ssl_motion.tasks import data_report, make_task, sound_result
-
-
-@dataclass(frozen=True)
-class TransferPlan:
-    """A resolved transfer run.
-
-    Attributes:
-        spec: with every default filled in; `init` as it was given.
-        task: configured.
-        start: where the backbone starts from.
-        data_root: folder of the data; None for the built-in world, which need not be rendered yet.
-        data_fingerprint: of the data that determine the result.
-        protocol: facts that make results comparable.
-        folder: where the run is, or will be.
-    """
-
-    spec: TransferSpec
-    task: TransferTask
-    start: Start
-    data_root: Path | None
-    data_fingerprint: str
-    protocol: dict[str, Any]
-    folder: RunFolder
-
-    @property
-    def backbone(self) -> BackboneSpec:
-        """The trunk that is trained."""
-        return BackboneSpec(**self.task.backbone())
-
-    @property
-    def protocol_name(self) -> str:
-        """The preset, marked where something in it was changed."""
-        preset = str(self.spec.task_config.get("preset", self.spec.task))
-        default = (
-            type(self.task).Config.model_validate({"preset": preset}) if "preset" in self.spec.task_config else None
-        )
-        changed = self.spec.recipe_overrides or (default is not None and default != self.task.config)
-        return f"{preset} (changed)" if changed else preset
-
-    @property
-    def scale(self) -> Literal["full", "reduced", "builtin"]:
-        """How the protocol relates to the complete one; overrides of the recipe count as scaling down."""
-        scale = self.task.scale
-        return "reduced" if scale == "full" and self.spec.recipe_overrides else scale
-
-    def written_spec(self) -> dict[str, Any]:
-        """Return the resolved spec as plain data, such as goes into spec.yaml."""
-        return self.spec.model_dump(mode="json")
+from ssl_motion.transfer_plan import TransferPlan
 
 
 def transfer(
@@ -108,15 +61,18 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
         UsageError: As for `transfer`.
     """
     task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
+    remarks = task.check_recipe(spec.recipe_overrides) if spec.recipe_overrides else []
     backbone = BackboneSpec(**task.backbone())
     start = resolve_start(spec.init, backbone, store)
     puppets = (spec.puppets or PuppetsSpec()) if task.uses_puppets else None
     spec = spec.model_copy(update={"task_config": task.config.model_dump(mode="json"), "puppets": puppets})
     if puppets is not None:
-        root = None
+        root = report = None
         fingerprint = f"puppets:{puppets_fingerprint(puppets, ('train_images', 'val_images', 'test_images'))}"
     else:
-        root, fingerprint = find_data(task, data_root or spec.data_root)
+        root, report = find_data(task, data_root or spec.data_root)
+        fingerprint = report.fingerprint
+        remarks += remarks_on(report)
         spec = spec.model_copy(update={"data_root": str(root.resolve())})
     protocol = {**task.protocol(), "recipe_overrides": spec.recipe_overrides, "dataset_hash": fingerprint}
     if task.recipe_version > 1:
@@ -131,14 +87,15 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
         parents=start.parents,
     )
     label = transfer_label(settings, start.method)
-    return TransferPlan(spec, task, start, root, fingerprint, protocol, store.folder("transfer", label, identity))
+    folder = store.folder("transfer", label, identity)
+    return TransferPlan(spec, task, start, root, fingerprint, protocol, folder, report, tuple(remarks))
 
 
-def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, str]:
+def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, DataReport]:
     """Check the folder given, else the first of $SSL_MOTION_DATA that has what the task needs.
 
     Returns:
-        The folder, and the data's fingerprint.
+        The folder, and what was found there.
 
     Raises:
         UsageError: Something is missing; the message says what, where and how to get it.
@@ -151,7 +108,7 @@ def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, s
             continue
         report = data_report(task, root)
         if not report.missing:
-            return root, report.fingerprint
+            return root, report
         reports.append((root, report))
     lines = []
     for root, report in reports:
@@ -172,7 +129,11 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
         # First, since weights that do not fit are found at once, and rendering takes its time.
         materialise(plan.start, plan.backbone, folder / "init", plan.spec.seed)
     barrier()
-    root = ready_data(plan, store)
+    root, data = ready_data(plan, store)
+    remarks = remarks_on(data)
+    if is_main:
+        for remark in dict.fromkeys([*plan.remarks, *remarks]):
+            print(f"note: {remark}", file=sys.stderr, flush=True)
     context = RunContext(
         run_dir=folder,
         weights=folder / "init" if plan.start.is_made else plan.start.folder,
@@ -185,29 +146,41 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     )
     returned = plan.task.run(context)
     if is_main:
-        _finish(plan, sound_result(plan.task, returned, folder), device, code)
+        _finish(plan, sound_result(plan.task, returned, folder), device, code, remarks)
 
 
-def ready_data(plan: TransferPlan, store: Store) -> Path:
-    """Return the folder of the plan's data, rendering the built-in world first. Every process of a run must call this.
+def ready_data(plan: TransferPlan, store: Store) -> tuple[Path, DataReport]:
+    """Give the folder of the plan's data and what is there, rendering the built-in world first.
+
+    Every process of a run must call this.
 
     Raises:
-        UsageError: The built-in data are damaged.
+        UsageError: The built-in data are damaged, or do not have what the settings ask for.
     """
     if plan.spec.puppets is None:
         assert plan.data_root is not None
-        return plan.data_root
+        assert plan.data is not None
+        return plan.data_root, plan.data
     from ssl_motion.puppets import ensure_dataset
 
-    is_main = launched_processes().is_main
     layouts = plan.task.puppets_layouts
-    if is_main:
+    if launched_processes().is_main:
         ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
     barrier()
     root = ensure_dataset(plan.spec.puppets, store.root / "data", layouts)
-    if is_main and (report := data_report(plan.task, root)).missing:
-        raise UsageError(f"the built-in data in {root} are damaged ({'; '.join(report.missing)}); remove that folder")
-    return root
+    report = data_report(plan.task, root)
+    if report.missing:
+        raise UsageError(
+            f"the built-in data in {root} cannot be used: {'; '.join(report.missing)}. Where files are damaged, remove "
+            "that folder: it is rendered again."
+        )
+    return root, report
+
+
+def remarks_on(data: DataReport) -> list[str]:
+    """Say what a reader of results on some data should know."""
+    shared = shared_images(data.training_images, data.test_images)
+    return [*data.remarks, *([shared] if shared else [])]
 
 
 def metric_values(task: TransferTask, result: TaskResult) -> list[MetricValue]:
@@ -249,7 +222,9 @@ def write_record(folder: RunFolder, record: ResultRecord, wall_seconds: float) -
     )
 
 
-def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str, bool | None] | None) -> None:
+def _finish(
+    plan: TransferPlan, result: TaskResult, device: str, code: tuple[str, bool | None] | None, remarks: list[str]
+) -> None:
     """Record the result; then drop the checkpoints of the way but the last."""
     folder = plan.folder
     record = ResultRecord(
@@ -266,6 +241,7 @@ def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str
         seed=plan.spec.seed,
         per_image=per_image_file(folder.path, result),
         spec=plan.spec.model_dump(mode="json", exclude={"data_root"}),
+        remarks=remarks,
         origin=Reproduced(provenance=collect(device, result.wall_seconds, plan.start.parents, code)),
     )
     write_record(folder, record, result.wall_seconds)

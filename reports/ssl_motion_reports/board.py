@@ -16,7 +16,7 @@ from ssl_motion.record import MetricValue, Reported, ResultRecord
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.frame import entries, lay_out, summarise
-from ssl_motion_reports.labels import differing, entry_labels
+from ssl_motion_reports.labels import differing, entry_labels, preset_changes
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
 from ssl_motion_reports.statistics.bootstrap import mean_interval, moved_together, shared_covariance
@@ -75,7 +75,10 @@ def _tell_apart(groups: list[Group]) -> list[Group]:
         namesakes = [_in_short(other) for other in groups if other.title == group.title]
         facts = differing(_in_short(group), namesakes)
         # The plainest facts say most: "iterations 60" before a list of augmentations.
+        hashed = facts.pop("dataset_hash", None)
         words = sorted((f"{name.replace('_', ' ')} {text}" for name, text in facts.items() if text), key=len)
+        if hashed is not None and not words:
+            words = [f"data #{hashed[:6]}"]  # says nothing to people: only where nothing else tells groups apart
         detailed.append(replace(group, detail=", ".join(words[:2])))
     titles = [group.title for group in detailed]
     return [
@@ -129,6 +132,7 @@ def _group(
         entries=tuple(_say_ranks(_say_differences(ordered, told_apart, primary), told_apart, primary)),
         differences=told_apart,
         resolution=resolution(told_apart, primary),
+        changes=preset_changes(lead) if "(changed)" in lead.protocol_name else "",
     )
 
 
@@ -278,4 +282,5 @@ def _group_remarks(lines: list[Entry], same_setup: bool) -> list[str]:
     flows = sorted({entry.flow_supervision for entry in learned} - {"not used", UNKNOWN})
     if len(flows) > 1:
         remarks.append(f"flow supervision differs: {', '.join(flows)}")
-    return remarks
+    # Those of records are on the data, which all results of a protocol share.
+    return [*remarks, *dict.fromkeys(said for entry in lines for record in entry.records for said in record.remarks)]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ssl_motion.record import ResultRecord
+from ssl_motion_reports.formatting import abridged
 
 _ABSENT = object()
 
@@ -34,6 +35,15 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
             for key in own:
                 labels[key] += f" #{key[:4]}"
     return labels
+
+
+def preset_changes(record: ResultRecord) -> str:
+    """Name what was changed in the preset of a record's run, shortest first; the trunk has its own place in titles."""
+    config = record.spec.get("task_config")
+    given = {**(config if isinstance(config, dict) else {}), **record.spec.get("recipe_overrides", {})}
+    shown = {name: abridged(value) for name, value in given.items() if value is not None}
+    words = [f"{name}={text}" for name, text in shown.items() if text and name not in ("preset", "backbone")]
+    return ", ".join(sorted(words, key=len)[:3])
 
 
 def settings(record: ResultRecord) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Group:
         detail: facts that tell it from other groups of the same name.
         differences: which of its entries are told apart in the primary metric; None where nothing can be said.
         resolution: which differences its protocol can tell apart, in a sentence; empty where nothing can be said.
+        changes: what was changed in the preset that the protocol is named after; empty where nothing was.
     """
 
     fingerprint: str
@@ -112,6 +113,7 @@ class Group:
     detail: str = ""
     differences: Differences | None = None
     resolution: str = ""
+    changes: str = ""
 
     @property
     def reproduced(self) -> bool:
@@ -133,7 +135,8 @@ class Group:
     @property
     def title(self) -> str:
         """Protocol, backbone and mark in one line."""
-        parts = [self.name, self.backbone, self.mark, self.detail]
+        name = self.name.replace("(changed)", f"({self.changes})") if self.changes else self.name
+        parts = [name, self.backbone, self.mark, self.detail]
         return ", ".join(part for part in parts if part)
 
 

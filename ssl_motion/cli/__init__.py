@@ -4,12 +4,13 @@ Nothing here imports torch, so that help answers at once.
 """
 
 import sys
+from typing import Any
 
 import click
 
 from ssl_motion import __version__
 from ssl_motion.cli.lazy import LazyGroup
-from ssl_motion.errors import SSLMotionError
+from ssl_motion.errors import SSLMotionError, StoppedBySignal
 from ssl_motion.parent import end_with_parent
 
 VERBS = {
@@ -31,8 +32,21 @@ VERBS = {
 }
 
 
+class Verbs(LazyGroup):
+    """The verbs; Ctrl-C in any of them, where it has no words of its own, leaves what is finished."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise StoppedBySignal(
+                "stopped by Ctrl-C. What is finished is kept; the same command continues where it stopped"
+            ) from None
+
+
 @click.group(
-    cls=LazyGroup,
+    cls=Verbs,
     lines=VERBS,
     module="ssl_motion.cli.{}_verb",
     section="Verbs",

@@ -26,8 +26,9 @@ def command(
 ) -> None:
     """Average the class probabilities of two or more finished transfer RUNs, and score and record the result.
 
-    RUN is a folder, its name, or an identity (or its first four digits and more). The runs must be of one task, trunk
-    and protocol. Nothing is trained. A finished ensemble is reused.
+    RUN is a folder, its name, an identity, or the beginning of either. The runs must be of one task, trunk and
+    protocol, and of a task that mmsegmentation runs: voc_fcn, voc_hypercolumn or lip (`ssl-bench list benchmarks` marks
+    those that can be averaged). Nothing is trained. A finished ensemble is reused.
     """
     import json
     from pathlib import Path
@@ -51,13 +52,14 @@ def command(
             "runs": [member.folder.path.name for member in made.members],
             "identity": made.folder.identity,
             "path": str(made.folder.path),
-            "cached": cached,
         }
         if as_json:
-            click.echo(json.dumps(facts, indent=2))
+            click.echo(json.dumps({**facts, "cached": cached, "remarks": list(made.plan.remarks)}, indent=2))
             return
         for key, value in facts.items():
             click.echo(f"{key:<9} {', '.join(value) if isinstance(value, list) else value}")
+        for remark in made.plan.remarks:
+            click.echo(f"note      {remark}")
         click.echo("would be reused" if cached else "would be tested")
         return
     ensemble(run, runtime, store, root, force=force)

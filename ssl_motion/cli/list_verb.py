@@ -61,7 +61,7 @@ def _print(kind: str, rows: list[dict[str, Any]], indent: str) -> None:
         for line in lines:
             click.echo(margin + line)
         if row.get("error"):
-            text = row["error"] if kind == "runs" else f"{_blame(row)}: {row['error']}"
+            text = _first_line(row["error"]) if kind == "runs" else f"{_blame(row)}: {row['error']}"
             for line in _wrapped(text, columns - len(margin)):
                 click.secho(margin + line, fg="red")
 
@@ -71,6 +71,12 @@ def _blame(row: dict[str, Any]) -> str:
     from ssl_motion.plugins import ANNOUNCED_TWICE
 
     return "not to be used" if row["problem"] == ANNOUNCED_TWICE else "broken"
+
+
+def _first_line(text: str) -> str:
+    """The beginning of a message; `ssl-bench show` prints all of it."""
+    first, *more = text.splitlines() or [""]
+    return f"{first} ..." if more else first
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -93,5 +99,10 @@ def _describe(kind: str, row: dict[str, Any]) -> list[str]:
     if kind == "methods":
         return [f"{source}  imports; trunks: {row['trunks']}", row["paper"]]
     if kind == "benchmarks":
-        return [f"{', '.join(row['metrics'])}  {source}", *(f"{name}: {line}" for name, line in row["presets"].items())]
+        averaged = ["can be averaged (`ssl-bench ensemble`)"] if row["ensembles"] else []
+        return [
+            f"{', '.join(row['metrics'])}  {source}",
+            *averaged,
+            *(f"{name}: {line}" for name, line in row["presets"].items()),
+        ]
     return [f"learned from: {row['supervision']}  {source}"]

@@ -21,7 +21,6 @@ def run(options: Mapping[str, Any], processes: int) -> None:
         UsageError: An option of another mode, a wrong setting, or masks made with other settings are there.
     """
     from ssl_motion.data.layers import MASKS
-    from ssl_motion.errors import RunError
     from ssl_motion.prepare.layers import describe_layer, make_layer
     from ssl_motion.spec_text import apply_overrides, parse_assignments
 
@@ -31,10 +30,7 @@ def run(options: Mapping[str, Any], processes: int) -> None:
     if options["dry_run"]:
         _print_plan(describe_layer(folder, MASKS, settings), options["as_json"])
         return
-    try:
-        result = make_layer(folder, MASKS, settings, processes=processes)
-    except KeyboardInterrupt:
-        raise RunError("interrupted; the same command continues where it stopped") from None
+    result = make_layer(folder, MASKS, settings, processes=processes)
     _print_result(result, options["as_json"])
 
 

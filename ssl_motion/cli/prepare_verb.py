@@ -76,12 +76,7 @@ def command(**options: Any) -> None:
     importing = bool(options["lists"] or options["val_lists"] or options["flow_pairs"])
     if importing and options["videos"]:
         raise click.UsageError("videos and imports make two data sets: their flow is of different origin")
-    from ssl_motion.errors import RunError
-
-    try:
-        result = _import(options) if importing else _prepare(options)
-    except KeyboardInterrupt:
-        raise RunError("interrupted; the same command continues where it stopped") from None
+    result = _import(options) if importing else _prepare(options)
     if result is not None:
         _print_result(result, options["as_json"])
 

@@ -192,7 +192,9 @@ def _say_if_generic(method: str, data: tuple[str, ...]) -> None:
 
 def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
     """Print what would run."""
-    state = "finished" if plan.folder.is_finished else ("interrupted" if plan.folder.path.is_dir() else "new")
+    from ssl_motion.listing import state
+
+    stands = state(plan.folder) if plan.folder.path.is_dir() else "new"
     if as_json:
         import json
 
@@ -200,7 +202,7 @@ def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
             "path": str(plan.folder.path),
             "identity": plan.folder.identity,
             "cached": plan.folder.is_finished,
-            "state": state,
+            "state": stands,
             "data": {"name": plan.data.name, "pairs": plan.data.pairs, "fingerprint": plan.data.fingerprint},
             "images_seen": plan.images_seen,
             "spec": plan.written_spec(),
@@ -214,8 +216,8 @@ def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
     click.echo(f"images    {plan.images_seen} in {plan.spec.iterations} steps")
     click.echo(f"identity  {plan.folder.identity}")
     click.echo(f"folder    {plan.folder.path}")
-    meaning = {"finished": "would be reused", "interrupted": "would be continued", "new": "would be run"}
-    click.echo(f"state     {state}: {meaning[state]}")
+    meaning = {"finished": "would be reused", "running": "would be refused: it runs", "new": "would be run"}
+    click.echo(f"state     {stands}: {meaning.get(stands, 'would be continued')}")
 
 
 def _print_outcome(folder: "RunFolder", cached: bool, as_json: bool) -> None:

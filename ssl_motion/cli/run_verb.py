@@ -104,7 +104,8 @@ def run_suite(
     expected = estimate(planned, finished, costs, budget.slots)
     if dry_run:
         print_plan(spec.title, planned, finished, expected, as_json)
-    check_jobs(planned, store)
+    for remark in check_jobs(planned, store):
+        click.echo(f"note: {remark}", err=True)
     if dry_run:
         return
     name = Path(suite).stem

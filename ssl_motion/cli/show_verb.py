@@ -12,7 +12,7 @@ import click
 def command(run: str, runs_folder: str | None, as_json: bool) -> None:
     """Show RUN: its state, figures, spec, files and provenance, and the command that repeats it.
 
-    RUN is a folder, its name, or an identity (or its first four digits and more).
+    RUN is a folder, its name, an identity, or the beginning of either.
     """
     from ssl_motion.listing import show_run
     from ssl_motion.paths import runs_root
@@ -25,6 +25,10 @@ def command(run: str, runs_folder: str | None, as_json: bool) -> None:
         return
     click.secho(content["name"], bold=True)
     click.echo(f"{content['kind']}, {content['state']}\n{content['path']}")
+    if content["error"]:
+        click.secho(content["error"], fg="red")
+    for remark in (content["record"] or {}).get("remarks", []):
+        click.echo(f"note: {remark}")
     _section("Figures", {name: f"{value:.6g}" for name, value in content["figures"].items()})
     _details(content["record"])
     import yaml

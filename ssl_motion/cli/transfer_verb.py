@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ssl_motion.spec import TransferSpec
-    from ssl_motion.transfer import TransferPlan
+    from ssl_motion.transfer_plan import TransferPlan
 
 DEFAULT_TASK = "voc_fcn"
 
@@ -54,7 +54,11 @@ DEFAULT_TASK = "voc_fcn"
     type=click.Choice(["tensorboard", "wandb", "mlflow"]),
     help="Log there too; may be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would run, its identity and whether it is there, and stop.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would run, its identity and whether it is there, look for what it would stumble over, and stop.",
+)
 @click.option("--force", is_flag=True, help="Run again; an existing folder is moved aside.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
@@ -160,10 +164,16 @@ def build_spec(
 
 
 def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
-    """Print what would run."""
+    """Print what would run, and what was looked at to see that it can.
+
+    Raises:
+        SSLMotionError: Something is wrong that a run would stumble over.
+    """
+    from ssl_motion.dry_run import Findings, examine
+    from ssl_motion.listing import state
     from ssl_motion.starts import describe
 
-    state = "finished" if plan.folder.is_finished else ("interrupted" if plan.folder.path.is_dir() else "new")
+    stands = state(plan.folder) if plan.folder.path.is_dir() else "new"
     facts = {
         "task": plan.spec.task,
         "protocol": plan.protocol_name,
@@ -173,17 +183,37 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
         "data": str(plan.data_root) if plan.data_root else "the built-in world",
         "identity": plan.folder.identity,
         "path": str(plan.folder.path),
-        "state": state,
+        "state": stands,
     }
+    if not as_json:
+        for key, value in facts.items():
+            click.echo(f"{key:<9} {value}")
+            if key == "protocol" and plan.changes:
+                click.echo(f"{'changed':<9} {', '.join(f'{name}={each}' for name, each in plan.changes.items())}")
+        if stands == "failed":
+            click.echo(f"failed    {plan.folder.failure}")
+        for remark in plan.remarks:
+            click.echo(f"note      {remark}")
+    found = Findings((), ()) if stands == "finished" else examine(plan)
     if as_json:
         import json
 
-        content = {**facts, "cached": plan.folder.is_finished, "facts": plan.protocol, "spec": plan.written_spec()}
+        content = {
+            **facts,
+            "cached": plan.folder.is_finished,
+            "facts": plan.protocol,
+            "spec": plan.written_spec(),
+            "remarks": list(plan.remarks),
+            "checked": list(found.checked),
+            "unchecked": list(found.unchecked),
+        }
         click.echo(json.dumps(content, indent=2))
         return
-    for key, value in facts.items():
-        click.echo(f"{key:<9} {value}")
-    click.echo({"finished": "would be reused", "interrupted": "would be continued", "new": "would be run"}[state])
+    for name, lines in (("checked", found.checked), ("unchecked", found.unchecked)):
+        for line in lines:
+            click.echo(f"{name:<9} {line}")
+    meaning = {"finished": "would be reused", "running": "would be refused: it runs", "new": "would be run"}
+    click.echo(meaning.get(stands, "would be continued"))
 
 
 def _print_outcome(plan: "TransferPlan", cached: bool, as_json: bool) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from ssl_motion.errors import DataError, RunError
+from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.fileio import write_atomically
 
 FORMAT = 1
@@ -92,6 +92,16 @@ def list_checkpoints(folder: Path) -> list[Path]:
     """List the checkpoints of a folder, oldest first."""
     found = [(int(match.group(1)), path) for path in folder.glob("iter_*.pth") if (match := _NAME.fullmatch(path.name))]
     return [path for _, path in sorted(found)]
+
+
+def require_checkpoint(folder: Path) -> None:
+    """Find out whether a finished run still has its network.
+
+    Raises:
+        UsageError: The folder holds no checkpoint.
+    """
+    if not list_checkpoints(folder):
+        raise UsageError(f"{folder} holds no checkpoint: the run's network is gone. Run it again with --force.")
 
 
 def last_intact_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:

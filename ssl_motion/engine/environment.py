@@ -16,14 +16,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from ssl_motion.errors import RunError, UsageError
+from ssl_motion.errors import UsageError
 
 WORKER_SECONDS = 20.0
 """How long a loader's worker outlives SIGTERM: less than Slurm and torchrun (30 s) wait before they kill."""
-
-
-class StoppedBySignal(RunError):
-    """The run was asked to stop, wrote a checkpoint and stopped; the same command continues it."""
 
 
 @dataclass(frozen=True)

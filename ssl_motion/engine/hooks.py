@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from ssl_motion.engine.checkpoint import FORMAT, gathered_random_states, write_checkpoint
-from ssl_motion.engine.environment import StoppedBySignal
+from ssl_motion.errors import StoppedBySignal
 
 STOP_CHECK_EVERY = 10
 

@@ -28,6 +28,9 @@ from ssl_motion.engine.loop import ResumableTrainLoop
 from ssl_motion.errors import UsageError
 
 _COUNTER = itertools.count()
+# What mmseg says of every batch of a test set whose images differ in size, as those of LIP do: each prediction is
+# brought to the size of its own image all the same.
+_NO_NEWS = ("Image shapes are different in the batch.",)
 
 
 @RUNNERS.register_module(force=True)
@@ -114,6 +117,7 @@ class HarnessRunner(Runner):  # type: ignore[misc]  # mmengine ships no types
     def build_logger(self, log_level: int | str = "WARNING", log_file: str | None = None, **kwargs: Any) -> MMLogger:
         """Make a logger that writes to standard error and to no file."""
         logger = MMLogger.get_instance(name=self._experiment_name, log_level=log_level, **kwargs)
+        logger.addFilter(lambda record: record.getMessage() not in _NO_NEWS)
         for handler in logger.handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.setStream(sys.stderr)

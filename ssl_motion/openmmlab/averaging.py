@@ -13,7 +13,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ssl_motion.engine.checkpoint import last_intact_checkpoint
+from ssl_motion.engine.checkpoint import last_intact_checkpoint, require_checkpoint
 from ssl_motion.engine.runner import build_runner
 from ssl_motion.engine.settings import common_settings
 from ssl_motion.errors import UsageError
@@ -76,9 +76,9 @@ def last_state(folder: Path, member: nn.Module) -> dict[str, Tensor]:
         UsageError: There is none, or it is of another network.
         DataError: None can be read.
     """
+    require_checkpoint(folder)
     found = last_intact_checkpoint(folder)
-    if found is None:
-        raise UsageError(f"{folder} holds no checkpoint: the run's network is gone. Run it again with --force.")
+    assert found is not None
     state: dict[str, Tensor] = found[1]["state_dict"]
     if state.keys() != member.state_dict().keys():
         other = sorted(state.keys() ^ member.state_dict().keys())[0]

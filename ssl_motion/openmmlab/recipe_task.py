@@ -1,8 +1,9 @@
 """A transfer task whose presets are recipes: the steps from the settings to a resolved recipe, and its run."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ssl_motion.engine.environment import launched_processes
 from ssl_motion.openmmlab import recipes
@@ -58,6 +59,10 @@ class RecipeTask(PresetTask[RecipeConfigT, PresetT]):
         self.locate_data(recipe, context)
         return complete_recipe(recipe, context)
 
+    def check_recipe(self, overrides: Mapping[str, Any], *, build: bool = False) -> list[str]:
+        """Look for the keys in the preset's recipe; with `build`, build its parts."""
+        return check_overrides(self.recipe(), overrides, self.register if build else None)
+
     def run(self, context: RunContext) -> TaskResult:
         """Train and evaluate; continues from the run folder's last checkpoint where there is one."""
         self.register()
@@ -88,6 +93,25 @@ class RecipeTask(PresetTask[RecipeConfigT, PresetT]):
     @abstractmethod
     def details(self, run_dir: Path, metrics: dict[str, float]) -> dict[str, dict[str, float]]:
         """Read further figures by group off the per-image statistics of a finished run."""
+
+
+def check_overrides(
+    recipe: recipes.Recipe, overrides: Mapping[str, Any], register: Callable[[], None] | None
+) -> list[str]:
+    """Find what is wrong with changes of a recipe, as `TransferTask.check_recipe` says.
+
+    Args:
+        recipe: without paths, seed and weights.
+        overrides: dotted keys -> values.
+        register: registers the parts that the recipe names, so that they are built; None builds nothing.
+    """
+    changed = recipes.override(recipe, overrides)
+    if register is not None:
+        from ssl_motion.openmmlab.rehearsal import build_parts
+
+        register()
+        build_parts(changed, overrides)
+    return recipes.added_keys(recipe, overrides)
 
 
 def change_recipe(recipe: recipes.Recipe, settings: RecipeConfig, trunk: BackboneSpec) -> None:

@@ -17,6 +17,7 @@ from ssl_motion.backbones import outline_backbone
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.paths import find_config
+from ssl_motion.plugins import did_you_mean
 from ssl_motion.spec import BackboneSpec
 
 Recipe = dict[str, Any]
@@ -69,6 +70,25 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     config = Config(recipe)
     config.merge_from_dict(values, allow_list_keys=True)
     return _plain(config.to_dict())  # type: ignore[no-any-return]  # of a dict it makes a dict
+
+
+def added_keys(recipe: Recipe, overrides: Mapping[str, Any]) -> list[str]:
+    """Say which overrides change nothing that is there, but add a key: a wrong name, perhaps.
+
+    Args:
+        recipe: as `override` takes it; every key has its parents there.
+        overrides: dotted keys -> values.
+    """
+    remarks = []
+    for key in overrides:
+        *parents, last = key.split(".")
+        node: Any = recipe
+        for part in parents:
+            node = _child(node, part, key)
+        if isinstance(node, dict) and last not in node:
+            hint = did_you_mean(last, list(node))
+            remarks.append(f"--cfg-options {key} adds a key that the recipe does not have.{hint}")
+    return remarks
 
 
 def _child(node: Any, part: str, place: str) -> Any:

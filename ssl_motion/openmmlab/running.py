@@ -55,7 +55,7 @@ def train_and_test(recipe: Recipe, context: RunContext, label: str) -> tuple[dic
     with warnings.catch_warnings():
         # Remarks of these libraries on their own defaults and deprecations: nothing that a user could act on.
         warnings.filterwarnings("ignore", module=r"mm(seg|det|engine|cv)\.")
-        with _faults_of(context.recipe_overrides):
+        with faults_of(context.recipe_overrides, f"{RECIPE} in the run folder"):
             runner = build_runner(Config(config))
             try:
                 runner.train()
@@ -69,11 +69,15 @@ def train_and_test(recipe: Recipe, context: RunContext, label: str) -> tuple[dic
 
 
 @contextmanager
-def _faults_of(overrides: Mapping[str, Any]) -> Iterator[None]:
+def faults_of(overrides: Mapping[str, Any], shown_in: str = "the preset's file in configs/transfer") -> Iterator[None]:
     """Turn what the libraries raise over a recipe that the user changed into a message on that change.
 
     Only the libraries know which keys and values are right, and they say so by any exception. An unchanged recipe is
     ours: there it stays a bug.
+
+    Args:
+        overrides: the changes.
+        shown_in: where the recipe can be read.
 
     Raises:
         UsageError: Something failed, and there are overrides.
@@ -88,5 +92,5 @@ def _faults_of(overrides: Mapping[str, Any]) -> Iterator[None]:
         changes = " ".join(f"{key}={value}" for key, value in overrides.items())
         raise UsageError(
             f"the recipe does not run as changed by --cfg-options {changes}: {type(error).__name__}: {error}\n"
-            f"{RECIPE} in the run folder shows every key of it, the changed ones included."
+            f"Every key of it is in {shown_in}."
         ) from error

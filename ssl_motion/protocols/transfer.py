@@ -49,12 +49,19 @@ class DataReport:
         missing: one line per thing that is not, with its path.
         how_to_get: what to do about the missing things.
         fingerprint: hash of the data that determines the result; empty when something is missing.
+        remarks: what a reader of the result should know of the data: said at planning, and kept in the record.
+        training_images: files that are trained on, and
+        test_images: files that are scored, where something is there to be looked at before a run: whether the same
+            are among both, and whether they can be read (`ssl_motion.data.image_files`).
     """
 
     found: list[str]
     missing: list[str] = field(default_factory=list)
     how_to_get: str = ""
     fingerprint: str = ""
+    remarks: list[str] = field(default_factory=list)
+    training_images: Sequence[Path] = ()
+    test_images: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -186,9 +193,30 @@ class TransferTask(ABC):
     def check_data(self, root: Path) -> DataReport:
         """Say what of the task's data is under `root`, what is missing, and how to get it."""
 
+    def check_recipe(self, overrides: Mapping[str, Any], *, build: bool = False) -> list[str]:
+        """Find before a run what is wrong with changes of the recipe; nothing is looked at unless overridden.
+
+        Args:
+            overrides: dotted keys of the recipe -> values, as in `RunContext`.
+            build: try to build what of the changed recipe needs no data. Takes seconds, for the libraries.
+
+        Returns:
+            What may be a mistake, a sentence each.
+
+        Raises:
+            UsageError: The recipe cannot be changed like that.
+        """
+        del overrides, build
+        return []
+
     @abstractmethod
     def run(self, context: RunContext) -> TaskResult:
         """Train and evaluate; continues from the run folder's last checkpoint where there is one."""
+
+    @classmethod
+    def has_ensembles(cls) -> bool:
+        """Whether `ensemble` is there."""
+        return cls.ensemble is not TransferTask.ensemble
 
     def ensemble(self, members: Sequence[Path], context: RunContext) -> TaskResult:
         """Evaluate the average of what finished runs of this task predict; refused unless overridden.

@@ -74,6 +74,22 @@ def test_wrong_usage_exits_with_2_and_helps(arguments, message, tmp_path, monkey
     assert list(tmp_path.iterdir()) == [], "wrong usage leaves nothing behind"
 
 
+def test_ctrl_c_says_what_is_kept(monkeypatch, capsys):
+    import ssl_motion.cli.list_verb as verb
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verb, "_rows", stopped)
+    monkeypatch.setattr(sys, "argv", ["ssl-bench", "list", "configs"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert "What is finished is kept; the same command continues" in said
+    assert "Aborted" not in said
+
+
 def test_doctor_finds_this_environment_in_order(tmp_path):
     done = bench("doctor", "--json", cwd=tmp_path)
     findings = {finding["topic"]: finding for finding in json.loads(done.stdout)}

@@ -14,10 +14,10 @@ import torch
 from ssl_motion import plugins
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.data.shard_pairs import ShardPairs
-from ssl_motion.engine.environment import StoppedBySignal, StopRequest
+from ssl_motion.engine.environment import StopRequest
 from ssl_motion.engine.pretrain import pretrain
 from ssl_motion.engine.validation import Validation, Validator
-from ssl_motion.errors import DataError, RunError, UsageError
+from ssl_motion.errors import DataError, RunError, StoppedBySignal, UsageError
 from ssl_motion.models import load_model, save_model
 from ssl_motion.protocols import Backbone, PretrainMethod
 from ssl_motion.spec import BackboneSpec, PretrainSpec, RuntimeSpec, Strict

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from ssl_motion.data.shards import shard_name
-from ssl_motion.engine.environment import StoppedBySignal, launched_processes
+from ssl_motion.engine.environment import launched_processes
 from ssl_motion.engine.plan import make_plan
 from ssl_motion.engine.pretrain import pretrain
 from ssl_motion.engine.validation import Validation
-from ssl_motion.errors import DataError, RunError, UsageError
+from ssl_motion.errors import DataError, RunError, StoppedBySignal, UsageError
 from ssl_motion.record import Provenance
 from ssl_motion.spec import RuntimeSpec
 from ssl_motion.store import RunFolder, Store

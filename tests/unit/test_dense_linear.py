@@ -1,5 +1,6 @@
 """The dense read-out: planted colours are read, chance stays chance, sided labels turn with their mirror; faults."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ssl_motion.frozen.probe import LinearProbe
 from ssl_motion.per_image.confusion import read_per_image, scores
 from ssl_motion.protocols import RunContext, TaskResult
 from ssl_motion.spec import BackboneSpec
+from ssl_motion.transfer import remarks_on
 from ssl_motion.weights import save_weights
 from ssl_motion_benchmarks.dense_linear import DenseLinear
 from ssl_motion_benchmarks.dense_linear.pixels import LabelledPixels, mirrored, read_label
@@ -247,3 +249,21 @@ def test_sample_of_59_classes(sample_data: Path) -> None:
     assert classes.startswith("59 classes")
     assert "80 images" in train
     assert "20 images" in val
+
+
+def test_the_split_of_a_folder_without_lists_and_labels_without_image_are_said(tmp_path: Path) -> None:
+    root = make_folder(tmp_path, images=10)
+    task = DenseLinear(DenseLinear.Config.model_validate(TASK))
+    report = task.check_data(root)
+    (rule,) = report.remarks
+    assert "there are no lists of names: the 1/5 of the images whose names have the smallest SHA-256 is scored" in rule
+    by_hash = sorted((f"{number:02d}" for number in range(10)), key=lambda name: hashlib.sha256(name.encode()).digest())
+    assert {path.stem for path in report.test_images} == set(by_hash[:2])
+    assert {path.stem for path in report.training_images} == set(by_hash[2:])
+    (root / "images" / "03.png").unlink()
+    assert task.check_data(root).remarks[1] == "labels without an image are not used: 1 (03.png)"
+    for split, names in (("train", "00 01 02 04"), ("val", "04 05")):
+        (root / f"{split}.txt").write_text(names.replace(" ", "\n"))
+    remarks = remarks_on(task.check_data(root))
+    assert remarks[0] == "labels without an image are not used: 1 (03.png)"
+    assert remarks[1].startswith("1 of the 2 test images are training images too (04.png)")

@@ -221,3 +221,19 @@ def test_a_trunk_that_no_gradient_reaches_is_told_from_one_that_is() -> None:
 def test_losses_that_are_none_are_named(losses: Any, found: str) -> None:
     with pytest.raises(RunError, match=found):
         total_loss(losses)
+
+
+def test_only_warnings_that_say_something_reach_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    import logging
+    from types import SimpleNamespace
+
+    from mmengine.logging import print_log
+
+    from ssl_motion.engine.runner import HarnessRunner
+
+    HarnessRunner.build_logger(SimpleNamespace(_experiment_name="test of warnings"))  # type: ignore[arg-type]
+    print_log("Image shapes are different in the batch.", logger="current", level=logging.WARNING)
+    print_log("The batch is empty.", logger="current", level=logging.WARNING)
+    said = capsys.readouterr().err
+    assert "The batch is empty." in said
+    assert "Image shapes" not in said

@@ -1,5 +1,6 @@
 """Linear probes of all stages: planted colours are read, chance stays chance, faults of the data are named."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from ssl_motion.errors import UsageError
 from ssl_motion.protocols import RunContext, TaskResult
+from ssl_motion.transfer import remarks_on
 from ssl_motion_benchmarks.imagenet_linear import ImageNetLinear
 from ssl_motion_benchmarks.imagenet_linear.folders import find, inspect
 
@@ -108,3 +110,17 @@ def test_changed_files_are_other_data_and_the_split_matters(pictures: Path, tmp_
 def test_hidden_labels_are_refused() -> None:
     with pytest.raises(UsageError, match="not public"):
         ImageNetLinear(ImageNetLinear.Config.model_validate({"preset": "imagenet_linear_small", "evaluate_on": "test"}))
+
+
+def test_copies_among_the_test_images_and_a_metric_that_says_nothing_are_remarked(tmp_path: Path) -> None:
+    root = make_pictures(tmp_path, train=3, val=2)
+    report = inspect(root, ["val"])
+    assert report.remarks == ["top5 says nothing: with 4 classes it is always 100"]
+    assert remarks_on(report) == report.remarks, "namesakes of other content are no copies"
+    shutil.rmtree(root / "val")
+    shutil.copytree(root / "train", root / "val")
+    assert remarks_on(inspect(root, ["val"]))[1].startswith("12 of the 12 test images are copies of training images")
+    for split in ("train", "val"):
+        for name in ("fifth", "sixth"):
+            shutil.copytree(root / split / "red", root / split / name)
+    assert inspect(root, ["val"]).remarks == []

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from ssl_motion.protocols import DataReport
+from ssl_motion.transfer import remarks_on
 from ssl_motion_benchmarks.lip import LIP
 
 
@@ -125,3 +126,16 @@ def test_sample_data(sample_data: Path) -> None:
     assert report.missing == []
     assert "train: 5 images" in report.found[0]
     assert "val: 5 images" in report.found[1]
+
+
+def test_a_sample_whose_lists_name_the_same_images_is_remarked(tmp_path: Path) -> None:
+    root = tmp_path / "CIHP"
+    for number in range(3):
+        write(root / "images" / f"{number}.jpg", root / "labels" / f"{number}.png", number)
+    for split, names in (("train", "0\n1\n2\n"), ("val", "1\n2\n")):
+        (root / "list").mkdir(exist_ok=True)
+        (root / "list" / f"{split}_id.txt").write_text(names)
+    report = check(tmp_path, "cihp_fcn_small")
+    assert report.missing == []
+    (remark,) = remarks_on(report)
+    assert remark.startswith("2 of the 2 test images are training images too (1.jpg, 2.jpg)")

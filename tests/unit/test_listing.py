@@ -1,8 +1,6 @@
 """The verbs list, show and report: what is there, what is broken, and what to do first."""
 
 import json
-import os
-import socket
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -57,16 +55,38 @@ def test_runs_are_listed_with_their_state_and_figures(runs):
     assert rows[IDENTITIES[0]]["figures"] == {"mIoU": 43.21}
     assert rows[IDENTITIES[0]]["state"] == "finished"
     assert rows["aaaabbbbccccdddd"]["state"] == "interrupted"
-    owner = runs / "pretrain" / "cmp-aaaabbbbccccdddd" / "owner.json"
-    write_json(owner, {"pid": os.getpid(), "host": socket.gethostname()})
-    assert {row["identity"]: row["state"] for row in listing.list_runs(runs)}["aaaabbbbccccdddd"] == "running"
-    write_json(owner, {"pid": 2**22 + 1, "host": socket.gethostname()})  # beyond Linux's largest pid
-    assert listing.list_runs(runs)[0]["state"] == "interrupted"
     assert listing.list_runs(runs / "nowhere") == []
     text = _invoke("list", "runs", "--runs", runs)
     assert text.exit_code == 0
     assert "43.21" in text.output
     assert json.loads(_invoke("list", "runs", "--runs", runs, "--json").output)[1]["identity"] == IDENTITIES[0]
+
+
+def test_running_failed_and_interrupted_runs_are_told_apart(runs):
+    folder = Store(runs).find("aaaabbbbccccdddd")
+    owner = folder.path / "owner.json"
+    with folder.locked({}):
+        assert listing.state(folder) == "running"
+        note = json.loads(owner.read_text())
+    assert listing.state(folder) == "interrupted"
+    write_json(owner, {**note, "pid": 2**22 + 1})  # beyond Linux's largest pid
+    assert listing.state(folder) == "interrupted"
+    write_json(owner, note)  # of a process that lives, but has no lock: another one under the number of a killed one
+    assert listing.state(folder) == "interrupted"
+    write_json(owner, {**note, "host": "elsewhere"})
+    assert listing.state(folder) == "running"
+    with pytest.raises(UsageError), folder.locked({}):
+        raise UsageError("no such thing\nand more of it")
+    (row,) = [row for row in listing.list_runs(runs) if row["identity"] == folder.identity]
+    assert (row["state"], row["error"]) == ("failed", "no such thing\nand more of it")
+    text = " ".join(_invoke("list", "runs", "--runs", runs).output.split())
+    assert "cmp-aaaabbbbccccdddd pretrain, failed no such thing ..." in text
+    shown = _invoke("show", "aaaa", "--runs", runs).output
+    assert "pretrain, failed" in shown
+    assert "and more of it" in shown
+    with folder.locked({}):
+        pass
+    assert listing.state(folder) == "interrupted", "the note is of the last attempt"
 
 
 def _announce(monkeypatch, **points):

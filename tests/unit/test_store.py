@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_motion.errors import DataError, RunError, UsageError
+from ssl_motion.errors import DataError, RunError, StoppedBySignal, UsageError
 from ssl_motion.fileio import sha256_of, write_atomically, write_json, write_text
 from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Pretraining, Reported, ResultRecord, read_record
@@ -75,6 +75,42 @@ def test_runs_are_found_by_identity_name_or_path(tmp_path):
         store.find("0123")
     with pytest.raises(UsageError, match="is no run"):
         store.find("absent")
+
+
+def test_runs_are_found_by_the_beginning_of_identity_or_name(tmp_path):
+    store = Store(tmp_path)
+    for number in range(10):
+        folder = store.folder("pretrain", f"run{number}", f"{number:x}{IDENTITY[1:]}")
+        folder.path.mkdir(parents=True)
+    assert store.find("7").identity == f"7{IDENTITY[1:]}"
+    assert store.find("run8-").identity == f"8{IDENTITY[1:]}"
+    (store.root / "pretrain" / f"run8-9-{'f' * 16}").mkdir()  # its name begins with that of the other
+    with pytest.raises(UsageError, match=r"'run8-' matches several runs\. Runs: run8-8\S+, run8-9\S+$"):
+        store.find("run8-")
+    with pytest.raises(UsageError, match=r"'run' matches several .* and 3 more \(`ssl-bench list runs`\)"):
+        store.find("run")
+    with pytest.raises(UsageError, match=r"is no run .* and 3 more"):
+        store.find("absent")
+
+
+def test_what_ended_an_attempt_is_noted_until_the_next_one(tmp_path):
+    folder = Store(tmp_path).folder("transfer", "x", IDENTITY)
+    with pytest.raises(ZeroDivisionError), folder.locked({}):
+        raise ZeroDivisionError("a bug")
+    assert folder.failure == "ZeroDivisionError: a bug"
+    with folder.locked({}):
+        assert folder.is_held
+        assert folder.failure is None
+    assert not folder.is_held
+    with pytest.raises(StoppedBySignal), folder.locked({}):
+        raise StoppedBySignal("asked to stop")
+    assert folder.failure is None
+    with pytest.raises(StoppedBySignal, match=r"what was rendered .*the same command continues"), folder.locked({}):
+        raise KeyboardInterrupt
+    write_text(folder.path / "checkpoints" / "iter_00000007.pth", "")
+    with pytest.raises(StoppedBySignal, match=r"its checkpoint iter_00000007\.pth are kept"), folder.locked({}):
+        raise KeyboardInterrupt
+    assert folder.failure is None
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -206,6 +206,7 @@ def test_settings_to_try_become_transfers_of_their_own():
         ({"inits": ["cpm"]}, "from cpm seed 0: .*cpm"),
         ({"task": "voc_fnc"}, "unknown benchmark 'voc_fnc'. Did you mean 'voc_fcn'"),
         ({"task_config": {"preset": "puppets_fnc"}}, "task_config of voc_fcn"),
+        ({"recipe_overrides": {"train_cgf.max_iters": 3}}, "the recipe has no 'train_cgf'"),
     ],
 )
 def test_mistakes_in_the_last_jobs_are_found_before_the_first(tmp_path, change, fault):
@@ -217,3 +218,19 @@ def test_mistakes_in_the_last_jobs_are_found_before_the_first(tmp_path, change, 
     with pytest.raises(UsageError, match=fault):
         check_jobs(plan(suite), Store(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_ensemble_of_a_task_that_has_none_is_found_before_the_first_job(tmp_path):
+    inits = ["random", "random:xavier"]
+    suite = SuiteSpec.model_validate(
+        {
+            "title": "t",
+            "puppets": {},
+            "seeds": [0],
+            "transfer": [{"task": "dense_linear", "task_config": {"preset": "puppets_dense"}, "inits": inits}],
+            "ensemble": [{"transfer": "puppets_dense", "inits": inits}],
+        }
+    )
+    with pytest.raises(UsageError, match=r"seed 0: dense_linear: what it predicts cannot be averaged"):
+        check_jobs(plan(suite), Store(tmp_path))
+    assert check_jobs([job for job in plan(suite) if job.verb == "transfer"], Store(tmp_path)) == []

@@ -214,3 +214,16 @@ def test_more_labels_help_and_the_cost_is_not_chosen_on_test() -> None:
     # With the test labels exchanged the choice stays, since it never saw them.
     exchanged = low_shot(train, labels, test, -truth, (1, 16), (1e-4, 1.0))
     assert [each.cost for each in exchanged] == [each.cost for each in found]
+
+
+def test_low_shot_says_how_many_images_it_learns_from(tmp_path: Path) -> None:
+    from ssl_motion_benchmarks.voc07_cls import Voc07Cls
+
+    root = make_voc07(tmp_path)
+    task = Voc07Cls(Voc07Cls.Config.model_validate({"preset": "voc07_lowshot", "shots": 1}))
+    assert task.check_data(root).remarks == [
+        "each class is learned from 1 of 40 images with it and up to 19 times as many without it, in 5 draws each"
+    ]
+    every = Voc07Cls(Voc07Cls.Config.model_validate({"preset": "voc07_lowshot", "shots": 30})).check_data(root)
+    assert "classes with at least 30 images in trainval, for 30 shots: aeroplane" in every.missing[0]
+    assert not every.fingerprint

@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from ssl_motion.protocols import DataReport
+from ssl_motion.transfer import remarks_on
+from ssl_motion_benchmarks.voc07_cls import Voc07Cls
 from ssl_motion_benchmarks.voc_fcn import VocFCN
+from ssl_motion_benchmarks.voc_fcn.devkit import CLASS_NAMES
 
 make_devkit = runpy.run_path(str(Path(__file__).parents[1] / "voc_devkit.py"))["make_devkit"]
 
@@ -121,3 +124,55 @@ def test_sample_data(sample_data: Path) -> None:
     assert not report.missing
     assert "train: 110 images" in report.found[0]
     assert "val: 50 images" in report.found[1]
+
+
+def few(root: Path, **settings: float) -> DataReport:
+    return VocFCN(VocFCN.Config.model_validate({"preset": "voc12_fcn_small", **settings})).check_data(root)
+
+
+def test_few_labels_are_counted_and_classes_without_one_are_named(voc: Path) -> None:
+    shown = {}
+    for name in ("train_000", "train_001", "train_002"):
+        pixels = np.array(Image.open(voc / "SegmentationClass" / f"{name}.png"))
+        shown[name] = set(pixels[(pixels > 0) & (pixels < 255)].tolist())
+    assert check(voc).remarks == []
+    report = few(voc, label_fraction=0.34)
+    assert report.remarks[0].startswith("1 of 3 labelled images are trained on; none of them shows: ")
+    (path,) = report.training_images
+    unseen = report.remarks[0].partition("shows: ")[2].split(", ")
+    assert unseen == [name for number, name in enumerate(CLASS_NAMES) if number and number not in shown[path.stem]]
+    every = few(voc, shots=2)
+    assert len(every.training_images) == int(every.remarks[0].split()[0])
+    assert few(voc, train_images=2).training_images == check(voc).training_images[:2]
+
+
+def test_labels_so_few_that_nothing_can_be_learned_are_refused(voc: Path) -> None:
+    report = few(voc, label_fraction=0.1)
+    assert report.missing == ["label_fraction: 0.1 of 3 images is not one image; the smallest share is 0.33"]
+    assert not report.fingerprint
+    assert few(voc, train_images=4).missing == ["train_images: 4 asked for, but the list has 3 images"]
+    for path in (voc / "SegmentationClass").glob("train_*.png"):
+        Image.fromarray(np.zeros((64, 80), np.uint8)).save(path)
+    assert "none of the 1 chosen images shows any class" in few(voc, label_fraction=0.34).missing[0]
+    assert "shows any class but the background" in few(voc, shots=1).missing[0]
+
+
+def test_images_in_both_lists_can_be_seen(voc: Path) -> None:
+    lists = voc / "ImageSets/Segmentation"
+    assert remarks_on(check(voc)) == []
+    (lists / "val.txt").write_text("val_000\ntrain_001\n", encoding="utf-8")
+    (remark,) = remarks_on(check(voc))
+    assert remark.startswith("1 of the 2 test images are training images too (train_001.jpg)")
+
+
+def test_the_classes_are_those_of_mmsegmentation() -> None:
+    from mmseg.datasets import PascalVOCDataset
+
+    assert tuple(PascalVOCDataset.METAINFO["classes"]) == CLASS_NAMES
+
+
+def test_a_folder_without_a_devkit_is_told_where_one_may_be(tmp_path: Path) -> None:
+    first = check(tmp_path).missing[0]
+    assert first == f"folder JPEGImages in {tmp_path} (or {tmp_path}/VOC2012 or {tmp_path}/VOCdevkit/VOC2012)"
+    with_labels = Voc07Cls(Voc07Cls.Config.model_validate({"preset": "voc07_svm"})).check_data(tmp_path)
+    assert with_labels.missing[0].endswith(f"in {tmp_path} (or {tmp_path}/VOC2007 or {tmp_path}/VOCdevkit/VOC2007)")

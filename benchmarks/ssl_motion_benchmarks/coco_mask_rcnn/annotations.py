@@ -69,7 +69,7 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
 
     Args:
         root: what the user gave as data root.
-        splits: what is needed.
+        splits: what is needed; the last one is scored.
         classes: names that the categories must have, in this order; None for any, but the same in all splits.
 
     Returns:
@@ -78,6 +78,7 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
     folder, findings = coco_root(root), _Findings()
     parts: list[object] = []
     expected = list(classes) if classes is not None else None
+    files: list[list[Path]] = [[]]
     for split in splits:
         path = folder / split.list_file
         try:
@@ -101,6 +102,7 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
         elif names != expected:
             findings.fault(f"{path}: {_difference(names, expected)}", GET_ORIGINAL)
         sizes = _files(folder / split.name, images, findings)
+        files.append([folder / split.name / each["file_name"] for each in images])
         labelled = len({each["image_id"] for each in annotations})
         findings.found.append(
             f"{split.name}: {len(images)} images, {labelled} of them with {len(annotations)} annotations ({path})"
@@ -111,6 +113,8 @@ def inspect(root: Path, splits: Sequence[Split], classes: Sequence[str] | None) 
         missing=findings.missing,
         how_to_get=" ".join(dict.fromkeys(findings.cures)),
         fingerprint="" if findings.missing else digest(parts),
+        training_images=[path for each in files[:-1] for path in each],
+        test_images=files[-1],
     )
 
 

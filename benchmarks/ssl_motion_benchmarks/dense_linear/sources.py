@@ -17,11 +17,10 @@ from ssl_motion.protocols import DataReport
 Layout = Literal["voc", "lip", "cihp", "folder"]
 IMAGE_TYPES = (".jpg", ".jpeg", ".png")
 CLASS_LIST = "label_list.txt"
-VAL_SHARE = 5  # every fifth image is left for validation where the data name no lists
-VOC_CLASSES = (
-    "background",
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
-    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+VAL_SHARE = 5
+SPLIT_RULE = (
+    f"the 1/{VAL_SHARE} of the images whose names have the smallest SHA-256 is scored, the others are trained on; "
+    "train.txt and val.txt, a name a line, say otherwise"
 )
 LIP_CLASSES = 20
 LIP_SWAPS = ((14, 15), (16, 17), (18, 19))
@@ -38,7 +37,8 @@ _HOW_TO_GET: Mapping[Layout, str] = {
     "cihp": "CIHP (LIP's multi-person data): from https://sysu-hcp.net/lip/; give as --data-root the folder that holds "
     "images/, labels/ (part numbers), list/train_id.txt and list/val_id.txt.",
     "folder": "Give as --data-root a folder that holds images/, labels/ (PNGs of the same names, whose pixels are "
-    f"class numbers, 255 for unknown) and a list of the classes, one a line ({CLASS_LIST}, or --set classes=FILE).",
+    f"class numbers, 255 for unknown) and a list of the classes, one a line ({CLASS_LIST}, or --set classes=FILE). "
+    f"Without lists, {SPLIT_RULE}.",
 }
 
 
@@ -119,12 +119,13 @@ def inspect(layout: Layout, root: Path, splits: Sequence[str], classes: str) -> 
     Args:
         layout: not VOC's.
         root: what the user gave as data root.
-        splits: what is needed.
+        splits: what is trained on, and what is scored.
         classes: file below `root` with the classes, where the layout is "folder".
     """
     found: list[str] = []
     missing: list[str] = []
     parts: list[Any] = []
+    images: dict[str, Sequence[Path]] = dict.fromkeys(splits, ())
     count = LIP_CLASSES
     if layout == "folder":
         try:
@@ -149,9 +150,30 @@ def inspect(layout: Layout, root: Path, splits: Sequence[str], classes: str) -> 
         missing += [f"{split}: {each}" for each in problems]
         found.append(f"{split}: {len(chosen.names)} images ({folder})")
         parts.append([split, len(chosen.names), sha])
-    cure = _HOW_TO_GET[layout] if missing else ""
+        images[split] = chosen.images
     missing = list(dict.fromkeys(missing))
-    return DataReport(found=found, missing=missing, how_to_get=cure, fingerprint="" if missing else digest(parts))
+    return DataReport(
+        found=found,
+        missing=missing,
+        how_to_get=_HOW_TO_GET[layout] if missing else "",
+        fingerprint="" if missing else digest(parts),
+        remarks=_folder_remarks(base(layout, root)) if layout == "folder" and not missing else [],
+        training_images=images[splits[0]],
+        test_images=images[splits[-1]],
+    )
+
+
+def _folder_remarks(folder: Path) -> list[str]:
+    """Say what of two plain folders is used otherwise than one might think."""
+    remarks = []
+    if not _has_lists(folder):
+        remarks.append(f"there are no lists of names: {SPLIT_RULE}")
+    images = {path.stem for path in _files(folder / "images")}
+    orphans = [path.name for path in sorted((folder / "labels").glob("*.png")) if path.stem not in images]
+    if orphans:
+        some = ", ".join(orphans[:_SHOWN]) + (", ..." if len(orphans) > _SHOWN else "")
+        remarks.append(f"labels without an image are not used: {len(orphans)} ({some})")
+    return remarks
 
 
 def _folders(layout: Layout, folder: Path, split: str) -> tuple[Path, Path, Path]:
@@ -168,12 +190,16 @@ def _listed(layout: Layout, folder: Path, path: Path, images: Path, split: str) 
         if names:
             return names
         raise DataError(f"{path} is empty")
-    if layout == "folder" and not any((folder / f"{each}.txt").is_file() for each in ("train", "val", "test")):
+    if layout == "folder" and not _has_lists(folder):
         order = fixed_order(each.stem for each in _files(images))
         held_out = len(order) // VAL_SHARE
         if split in ("train", "val") and held_out:
             return sorted(order[:held_out] if split == "val" else order[held_out:])
     raise UsageError(f"list {path}")
+
+
+def _has_lists(folder: Path) -> bool:
+    return any((folder / f"{each}.txt").is_file() for each in ("train", "val", "test"))
 
 
 def _files(images: Path) -> list[Path]:

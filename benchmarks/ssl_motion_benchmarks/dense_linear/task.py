@@ -117,7 +117,7 @@ class DenseLinear(ProbeTask[DenseLinearConfig, Preset]):
             return LIP_PARTS
         if self.preset.layout == "folder":
             return sources.read_classes(root / self.settings.classes)
-        return CLASSES if self.preset.builtin else sources.VOC_CLASSES
+        return CLASSES if self.preset.builtin else devkit.CLASS_NAMES
 
     def _images(self, root: Path, split: str) -> sources.Labelled:
         if self.preset.layout != "voc":

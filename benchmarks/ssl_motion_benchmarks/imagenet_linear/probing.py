@@ -17,12 +17,11 @@ from ssl_motion.frozen.views import View
 from ssl_motion.per_image.verdicts import Verdicts
 from ssl_motion.progress import Progress
 from ssl_motion.seeding import generator
-from ssl_motion_benchmarks.imagenet_linear.folders import Pictures
+from ssl_motion_benchmarks.imagenet_linear.folders import TOP, Pictures
 
 STATISTICS_FROM = 4096
 """Most training images that mean and variance of the features are taken from."""
 
-TOP = 5
 _ORDER = "probe order"
 
 

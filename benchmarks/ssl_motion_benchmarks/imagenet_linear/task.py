@@ -85,7 +85,7 @@ class ImageNetLinear(ProbeTask[ImageNetLinearConfig, Preset]):
         verdicts.save(context.run_dir / PER_IMAGE)
         details = {
             name: {stage: verdicts.accuracy(stage, top) for stage in probes.stages}
-            for name, top in (("top1", 1), ("top5", probing.TOP))
+            for name, top in (("top1", 1), ("top5", folders.TOP))
         }
         return TaskResult(
             metrics={name: figures[self.ranked_stage] for name, figures in details.items()},

@@ -68,7 +68,7 @@ def inspect(layout: Layout, root: Path, names: Sequence[str]) -> DataReport:
     Args:
         layout: of which data.
         root: what the user gave as data root.
-        names: splits that are needed.
+        names: splits that are needed, the one that is trained on first and the one that is scored last.
 
     Returns:
         The report; its fingerprint covers the lists, the labels' bytes and the images' sizes.
@@ -77,6 +77,7 @@ def inspect(layout: Layout, root: Path, names: Sequence[str]) -> DataReport:
     found: list[str] = []
     missing: dict[str, str] = {}
     parts: list[object] = []
+    images: dict[str, list[Path]] = {name: [] for name in names}
     for split in (find_split(layout, root, name) for name in dict.fromkeys(names)):
         gone = [folder / each for each in (split.images, split.labels) if not (folder / each).is_dir()]
         missing.update({f"folder {path}": GET_DATA[layout] for path in gone})
@@ -104,11 +105,14 @@ def inspect(layout: Layout, root: Path, names: Sequence[str]) -> DataReport:
             )
             found.append(f"{split.name}: {len(listed)} images ({path})")
             parts.append([split.name, len(listed), sha])
+            images[split.name] = [folder / split.images / f"{name}.jpg" for name in listed]
     return DataReport(
         found=found,
         missing=list(missing),
         how_to_get=" ".join(dict.fromkeys(missing.values())),
         fingerprint="" if missing else digest(parts),
+        training_images=images[names[0]],
+        test_images=images[names[-1]],
     )
 
 

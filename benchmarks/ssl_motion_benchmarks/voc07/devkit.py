@@ -93,9 +93,29 @@ class Objects:
     difficult: npt.NDArray[np.bool_]
 
 
+def places(root: Path, year: str) -> tuple[Path, ...]:
+    """Where the folder of a year's devkit may be: `root` itself, YEAR or VOCdevkit/YEAR below it."""
+    return root, root / year, root / "VOCdevkit" / year
+
+
+def absent(name: str, folder: Path, root: Path, year: str) -> str:
+    """Say that a devkit lacks a folder, and where it was looked for.
+
+    Args:
+        name: of the folder.
+        folder: what was found to be the devkit's; `root` where nothing was.
+        root: what the user gave as data root.
+        year: such as "VOC2007".
+    """
+    if (folder / IMAGES).is_dir() or (folder / "ImageSets").is_dir():
+        return f"folder {folder / name}"
+    first, *others = places(root, year)
+    return f"folder {name} in {first} (or {' or '.join(map(str, others))})"
+
+
 def voc_root(root: Path) -> Path:
     """Find the folder of JPEGImages: `root` itself, or VOC2007 or VOCdevkit/VOC2007 below it; `root` if none."""
-    for candidate in (root, root / YEAR, root / "VOCdevkit" / YEAR):
+    for candidate in places(root, YEAR):
         if (candidate / IMAGES).is_dir() or (candidate / LISTS).is_dir():
             return candidate
     return root

@@ -14,6 +14,8 @@ from ssl_motion_benchmarks.voc07.devkit import (
     GET_VOC07,
     IMAGES,
     LISTS,
+    YEAR,
+    absent,
     read_labels,
     read_list,
     read_objects,
@@ -29,18 +31,18 @@ def inspect_labels(root: Path, splits: Sequence[str], classes: Sequence[str]) ->
 
     Args:
         root: what the user gave as data root.
-        splits: such as "trainval" and "test".
+        splits: such as "trainval" and "test"; the last one is scored.
         classes: whose labels are needed.
 
     Returns:
         The report; its fingerprint covers the names, the labels and the images' sizes in bytes.
     """
     folder, report = voc_root(root), _Report()
-    if report.has_folders(folder, [IMAGES, LISTS]):
+    if report.has_folders(root, [IMAGES, LISTS]):
         for split in dict.fromkeys(splits):
-            absent = [label for label in classes if not (folder / LISTS / f"{label}_{split}.txt").is_file()]
-            if (folder / LISTS / f"{split}.txt").is_file() and absent:
-                report.lacks(absent, len(classes), f"files CLASS_{split}.txt of classes in {folder / LISTS}", GET_VOC07)
+            lost = [label for label in classes if not (folder / LISTS / f"{label}_{split}.txt").is_file()]
+            if (folder / LISTS / f"{split}.txt").is_file() and lost:
+                report.lacks(lost, len(classes), f"files CLASS_{split}.txt of classes in {folder / LISTS}", GET_VOC07)
                 continue
             try:
                 known = read_labels(folder, split, classes)
@@ -59,7 +61,7 @@ def inspect_labels(root: Path, splits: Sequence[str], classes: Sequence[str]) ->
 def inspect_objects(root: Path, splits: Sequence[str], classes: Sequence[str]) -> DataReport:
     """Look at the lists, annotated boxes and images of `splits`; arguments and result as of `inspect_labels`."""
     folder, report = voc_root(root), _Report()
-    if report.has_folders(folder, [IMAGES, LISTS, BOXES]):
+    if report.has_folders(root, [IMAGES, LISTS, BOXES]):
         for split in dict.fromkeys(splits):
             try:
                 names = read_list(folder, split)
@@ -67,9 +69,9 @@ def inspect_objects(root: Path, splits: Sequence[str], classes: Sequence[str]) -
                 report.fault(error)
                 continue
             sizes = report.images(folder, names, split)
-            absent = [name for name in names if not (folder / BOXES / f"{name}.xml").is_file()]
-            report.lacks(absent, len(names), f"annotations of {split} in {folder / BOXES}", GET_VOC07)
-            if absent:
+            lost = [name for name in names if not (folder / BOXES / f"{name}.xml").is_file()]
+            report.lacks(lost, len(names), f"annotations of {split} in {folder / BOXES}", GET_VOC07)
+            if lost:
                 continue
             try:
                 objects = [read_objects(folder, name, classes) for name in names]
@@ -98,12 +100,14 @@ class _Report:
         self.missing: list[str] = []
         self.cures: list[str] = []
         self.parts: list[object] = []
+        self.files: list[list[Path]] = []
 
-    def has_folders(self, folder: Path, names: Sequence[str]) -> bool:
-        absent = [name for name in names if not (folder / name).is_dir()]
-        self.missing += [f"folder {folder / name}" for name in absent]
-        self.cures += [GET_VOC07] * bool(absent)
-        return not absent
+    def has_folders(self, root: Path, names: Sequence[str]) -> bool:
+        folder = voc_root(root)
+        lost = [name for name in names if not (folder / name).is_dir()]
+        self.missing += [absent(name, folder, root, YEAR) for name in lost]
+        self.cures += [GET_VOC07] * bool(lost)
+        return not lost
 
     def fault(self, error: DataError) -> None:
         self.missing.append(f"usable {error}")
@@ -118,8 +122,8 @@ class _Report:
     def images(self, folder: Path, names: Sequence[str], split: str) -> list[int]:
         """Sizes of the images in bytes; notes those that are not there, or no images."""
         sizes, lost, damaged = [], [], []
-        for name in names:
-            path = folder / IMAGES / f"{name}.jpg"
+        self.files.append([folder / IMAGES / f"{name}.jpg" for name in names])
+        for path in self.files[-1]:
             try:
                 sizes.append(path.stat().st_size)
             except OSError:
@@ -141,6 +145,8 @@ class _Report:
             missing=self.missing,
             how_to_get=" ".join(dict.fromkeys(self.cures)),
             fingerprint="" if self.missing else digest([classes, self.parts]),
+            training_images=self.files[0] if self.files else (),
+            test_images=self.files[-1] if self.files else (),
         )
 
 

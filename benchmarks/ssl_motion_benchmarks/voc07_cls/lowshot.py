@@ -62,6 +62,19 @@ def draw(labels_N: Int8Array, shots: int, classes: int, column: int, number: int
     return np.sort(np.concatenate([rng.choice(there, shots, replace=False), kept]))
 
 
+def describe_draws(shots: Sequence[int], images: int, classes: int) -> str:
+    """Say what is trained on.
+
+    Args:
+        shots: numbers k.
+        images: number of training images.
+        classes: K.
+    """
+    numbers = ", ".join(map(str, shots))
+    others = f"up to {classes - 1} times as many without it"
+    return f"each class is learned from {numbers} of {images} images with it and {others}, in {DRAWS} draws each"
+
+
 def low_shot(
     train_ND: Float64Array,
     train_labels_NK: Int8Array,

@@ -1,5 +1,7 @@
 """The task: three protocols on one set of labels; the harness does the rest. See protocol.md beside this file."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -61,12 +63,25 @@ class Voc07Cls(PresetTask[Voc07ClsConfig, Preset]):
             if count < wanted
         ]
         if not few:
-            return report
-        return DataReport(
-            found=report.found,
+            from ssl_motion_benchmarks.voc07_cls.lowshot import describe_draws
+
+            return replace(report, remarks=[describe_draws(self._shots, *labels.shape)])
+        return replace(
+            report,
             missing=[f"classes with at least {wanted} images in {train}, for {wanted} shots: {', '.join(few)}"],
             how_to_get="Ask for fewer (--shots K).",
+            fingerprint="",
         )
+
+    def check_recipe(self, overrides: Mapping[str, Any], *, build: bool = False) -> list[str]:
+        """Look for the keys in the recipe of fine-tuning; with `build`, build its parts."""
+        if self.preset.kind != "finetune":
+            return []
+        from ssl_motion.openmmlab.recipe_task import check_overrides
+        from ssl_motion_benchmarks.voc07_cls import finetune
+
+        recipe = finetune.make_recipe(self.settings, self._classes, *self._splits)
+        return check_overrides(recipe, overrides, self._register if build else None)
 
     def run(self, context: RunContext) -> TaskResult:
         """Train and evaluate; fine-tuning continues from the run folder's last checkpoint where there is one."""
@@ -84,18 +99,24 @@ class Voc07Cls(PresetTask[Voc07ClsConfig, Preset]):
                 self._shots,
                 self.check_data(context.data_root).fingerprint,
             )
-        from ssl_motion.openmmlab.libraries import use_mmseg
         from ssl_motion.openmmlab.running import train_and_test
 
-        use_mmseg()  # the draws and the trunks are registered with it
-        for part in ("crops", "classifier"):
-            import_module(f"ssl_motion_benchmarks.voc07_cls.{part}")  # registers what recipes name
+        self._register()
         from ssl_motion_benchmarks.voc07_cls import finetune, frozen
 
         recipe = finetune.resolve(finetune.make_recipe(self.settings, self._classes, train, test), context)
         metrics, seconds = train_and_test(recipe, context, f"{self.settings.preset} seed {context.seed}")
         _, details = frozen.figures(read_scores(context.run_dir / PER_IMAGE), recipe["test_evaluator"]["rule"])
         return TaskResult(metrics, details, PER_IMAGE, seconds)
+
+    @staticmethod
+    def _register() -> None:
+        """Import the libraries and what the recipes name."""
+        from ssl_motion.openmmlab.libraries import use_mmseg
+
+        use_mmseg()  # the draws and the trunks are registered with it
+        for part in ("crops", "classifier"):
+            import_module(f"ssl_motion_benchmarks.voc07_cls.{part}")
 
     @property
     def _shots(self) -> tuple[int, ...]:

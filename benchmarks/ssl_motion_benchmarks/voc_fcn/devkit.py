@@ -2,13 +2,16 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_motion.data.label_images import is_spot, value_problem
 from ssl_motion.identity import digest
 from ssl_motion.protocols import DataReport
+from ssl_motion_benchmarks.voc07 import devkit as voc07
 
+YEAR = "VOC2012"
 LISTS = "ImageSets/Segmentation"
 IMAGES = "JPEGImages"
 LABELS = "SegmentationClass"
@@ -30,8 +33,8 @@ GET_PALETTE = (
     "lost their numbers: take the original files."
 )
 _KINDS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
-CLASSES = 21
-"""Of VOC: the background and 20 kinds of things."""
+CLASS_NAMES = ("background", *voc07.CLASSES)
+"""Of VOC, by number; 2012 has the kinds of things of 2007."""
 
 _SHOWN = 5
 
@@ -51,7 +54,7 @@ class LabelSet:
 
 def voc_root(root: Path) -> Path:
     """Find the folder of JPEGImages: `root` itself, or VOC2012 or VOCdevkit/VOC2012 below it; `root` if none."""
-    for candidate in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
+    for candidate in voc07.places(root, YEAR):
         if (candidate / IMAGES).is_dir() or (candidate / LISTS).is_dir():
             return candidate
     return root
@@ -67,12 +70,12 @@ def training_sets(root: Path, augmented: bool) -> list[LabelSet]:
     return [LabelSet("train"), LabelSet("aug", AUGMENTED)]
 
 
-def inspect(root: Path, sets: list[LabelSet], classes: int = CLASSES) -> DataReport:
+def inspect(root: Path, sets: list[LabelSet], classes: int = len(CLASS_NAMES)) -> DataReport:
     """Look at every list, image and label of `sets`.
 
     Args:
         root: what the user gave as data root.
-        sets: what is needed.
+        sets: what is needed: those that are trained on, and last the one that is scored.
         classes: number of classes that labels may hold; looked at in some of them (`is_spot`).
 
     Returns:
@@ -85,7 +88,7 @@ def inspect(root: Path, sets: list[LabelSet], classes: int = CLASSES) -> DataRep
     parts: list[object] = []
     for needed in dict.fromkeys([IMAGES, *(each.labels for each in sets)]):
         if not (folder / needed).is_dir():
-            missing.append(f"folder {folder / needed}")
+            missing.append(voc07.absent(needed, folder, root, YEAR))
             cures.append(GET_AUGMENTED if needed == AUGMENTED else GET_VOC)
     folders_are_there = not missing
     for each in sets:
@@ -96,12 +99,25 @@ def inspect(root: Path, sets: list[LabelSet], classes: int = CLASSES) -> DataRep
             cures.append(GET_AUGMENTED if each.labels == AUGMENTED else GET_VOC)
         elif folders_are_there:
             _inspect_list(folder, each, classes, found, missing, cures, parts)
+    images = [] if missing else [image_files(folder, read_names(folder / each.list_file)) for each in sets]
     return DataReport(
         found=found,
         missing=missing,
         how_to_get=" ".join(dict.fromkeys(cures)),
         fingerprint="" if missing else digest(parts),
+        training_images=[path for each in images[:-1] for path in each],
+        test_images=images[-1] if images else (),
     )
+
+
+def image_files(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Say where images lie: `folder` is that of JPEGImages, as `voc_root` finds it."""
+    return [folder / IMAGES / f"{name}.jpg" for name in names]
+
+
+def read_names(path: Path) -> list[str]:
+    """Read a list of image names."""
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _inspect_list(
@@ -114,7 +130,7 @@ def _inspect_list(
     parts: list[object],
 ) -> None:
     path = folder / labels.list_file
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    names = read_names(path)
     if not names:
         missing.append(f"{path} is empty")
         cures.append(GET_VOC)

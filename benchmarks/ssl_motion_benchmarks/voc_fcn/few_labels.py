@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ssl_motion.data.label_lists import share_of, shots_of
-from ssl_motion.errors import DataError
+from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
-from ssl_motion_benchmarks.voc_fcn.devkit import LabelSet, voc_root
+from ssl_motion_benchmarks.voc_fcn.devkit import LabelSet, read_names, voc_root
 
 FOLDER = "labelled"
 _UNKNOWN = 255
@@ -23,10 +23,19 @@ class Chosen:
     Attributes:
         names: of every training set, in the order of its list; empty where none was chosen from it.
         shown: class -> number of the chosen images that show it; "images" -> number of them all.
+        listed: number of images that they were chosen from.
     """
 
     names: dict[LabelSet, list[str]]
     shown: dict[str, float]
+    listed: int
+
+    @property
+    def remark(self) -> str:
+        """Say how many images are trained on, and which classes cannot be learned from them."""
+        unseen = [name for name, count in self.shown.items() if not count]
+        text = f"{self.shown['images']:.0f} of {self.listed} labelled images are trained on"
+        return f"{text}; none of them shows: {', '.join(unseen)}" if unseen else text
 
 
 def choose(
@@ -58,18 +67,18 @@ def choose(
         chosen = set(shots_of({name: shown(name) for name in owner}, shots))
     else:
         assert fraction is not None
+        if not round(fraction * len(owner)):
+            smallest = f"the smallest share is {1 / max(1, len(owner)):.2g}"
+            raise UsageError(f"label_fraction: {fraction:g} of {len(owner)} images is not one image; {smallest}")
         chosen = set(share_of(owner, fraction))
     counts: dict[str, float] = {"images": len(chosen), **dict.fromkeys(classes[1:], 0)}
     for name in chosen:
         for each in shown(name):
             counts[each] += 1
+    if not any(counts[name] for name in classes[1:]):
+        raise UsageError(f"label_fraction: none of the {len(chosen)} chosen images shows any class but the background")
     kept = {each: [name for name in names if name in chosen and owner[name] == each] for each, names in listed.items()}
-    return Chosen(kept, counts)
-
-
-def read_names(path: Path) -> list[str]:
-    """Read a list of image names."""
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return Chosen(kept, counts, len(owner))
 
 
 def restrict(dataset: dict[str, Any], chosen: Chosen, run_dir: Path) -> dict[str, Any]:

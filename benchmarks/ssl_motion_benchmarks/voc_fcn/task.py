@@ -1,11 +1,14 @@
 """The task: a recipe, a data layout and metric names; the harness does the rest. See protocol.md beside this file."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from ssl_motion.data import label_lists
+from ssl_motion.errors import DataError, UsageError
 from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.facts import segmentation_facts
 from ssl_motion.openmmlab.segmentation_task import SegmentationTask
@@ -23,7 +26,7 @@ class VocFCN(SegmentationTask[SegmentationConfig, Preset]):
 
     def __init__(self, config: BaseModel) -> None:
         super().__init__(config)
-        self._chosen: few_labels.Chosen | None = None
+        self._chosen: tuple[Path, few_labels.Chosen] | None = None
 
     def protocol(self) -> dict[str, Any]:
         """State the facts that make results comparable."""
@@ -38,7 +41,29 @@ class VocFCN(SegmentationTask[SegmentationConfig, Preset]):
     def check_data(self, root: Path) -> DataReport:
         """Say what of the devkit is under `root` (that folder, or VOC2012 or VOCdevkit/VOC2012 below it)."""
         sets = [*devkit.training_sets(root, self.preset.augmented), devkit.LabelSet(self.tested)]
-        return devkit.inspect(root, sets, self._number_of_classes)
+        report = devkit.inspect(root, sets, len(self._classes))
+        if report.missing:
+            return report
+        wanted, listed = self.settings.train_images, len(report.training_images)
+        if wanted is not None:
+            lost = [f"train_images: {wanted} asked for, but the list has {listed} images"] if wanted > listed else []
+            return replace(
+                report,
+                missing=lost,
+                how_to_get="Ask for fewer." if lost else "",
+                fingerprint="" if lost else report.fingerprint,
+                training_images=report.training_images[:wanted],
+            )
+        if not self._few_labels_facts():
+            return report
+        try:
+            chosen = self._choose(root, sets[:-1])
+        except DataError as error:
+            return replace(report, missing=[f"usable {error}"], how_to_get=devkit.GET_PALETTE, fingerprint="")
+        except UsageError as error:
+            return replace(report, missing=[str(error)], how_to_get="Ask for more labels.", fingerprint="")
+        images = [path for names in chosen.names.values() for path in devkit.image_files(devkit.voc_root(root), names)]
+        return replace(report, remarks=[chosen.remark], training_images=images)
 
     def describe_data(self, recipe: recipes.Recipe) -> None:
         """Fill in the built-in world's classes, the number of training images and the scored list."""
@@ -67,34 +92,31 @@ class VocFCN(SegmentationTask[SegmentationConfig, Preset]):
                 }
                 for each in sets
             ]
-        fraction, shots = self.settings.label_fraction, self.settings.shots
-        if fraction is not None or shots is not None:
-            self._chosen = few_labels.choose(context.data_root, sets, self._classes(), fraction=fraction, shots=shots)
-            data["dataset"] = few_labels.restrict(data["dataset"], self._chosen, context.run_dir)
+        if self._few_labels_facts():
+            chosen = self._choose(context.data_root, sets)
+            data["dataset"] = few_labels.restrict(data["dataset"], chosen, context.run_dir)
         recipes.set_data_root(recipe, devkit.voc_root(context.data_root).resolve())
 
     def details(self, run_dir: Path, metrics: dict[str, float]) -> dict[str, dict[str, float]]:
         """IoU and accuracy of every class, and the images of few labels."""
-        chosen = {} if self._chosen is None else {"labelled images": self._chosen.shown}
+        chosen = {} if self._chosen is None else {"labelled images": self._chosen[1].shown}
         return {**super().details(run_dir, metrics), **chosen}
 
     @property
-    def _number_of_classes(self) -> int:
-        if not self.preset.builtin:
-            return devkit.CLASSES
-        from ssl_motion.puppets import CLASSES
-
-        return len(CLASSES)
-
     def _classes(self) -> tuple[str, ...]:
         """Names of the classes, the background first."""
-        if self.preset.builtin:
-            from ssl_motion.puppets import CLASSES
+        if not self.preset.builtin:
+            return devkit.CLASS_NAMES
+        from ssl_motion.puppets import CLASSES
 
-            return CLASSES
-        from mmseg.datasets import PascalVOCDataset
+        return CLASSES
 
-        return tuple(PascalVOCDataset.METAINFO["classes"])
+    def _choose(self, root: Path, sets: Sequence[devkit.LabelSet]) -> few_labels.Chosen:
+        """Choose the few images that are trained on, once: labels are read for it."""
+        if self._chosen is None or self._chosen[0] != root.resolve():
+            fraction, shots = self.settings.label_fraction, self.settings.shots
+            self._chosen = root.resolve(), few_labels.choose(root, sets, self._classes, fraction=fraction, shots=shots)
+        return self._chosen[1]
 
     def _few_labels_facts(self) -> dict[str, Any]:
         """The fact of few labels; none where all are used."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ssl_motion.record import MetricValue
 from ssl_motion_reports.board import build_board
+from ssl_motion_reports.formatting import fact
 
 
 def _ranks(group):
@@ -124,3 +125,37 @@ def test_groups_of_one_name_are_told_apart(make_record):
     assert any("crop 96" in group.title for group in groups)
     # Two differ deep inside a fact alone: their fingerprint tells them apart.
     assert sum("#" in group.detail for group in groups) == 2
+
+
+def test_titles_say_what_was_changed_in_a_preset(make_record):
+    def changed(**settings):
+        spec = {"task_config": {"preset": "puppets_fcn", "lr": None, "backbone": {"arch": "a"}, **settings}}
+        protocol = {"head": "fcn", **settings}
+        return make_record(protocol=protocol, protocol_name="puppets_fcn (changed)", spec_of_task=spec)
+
+    long, short = changed(iterations=60), changed(iterations=9, shuffled=False)
+    titles = {group.title for group in build_board([long, short]).groups}
+    assert {title.partition(", alexnet")[0] for title in titles} == {
+        "puppets_fcn (iterations=60)",
+        f"puppets_fcn (iterations=9, shuffled={fact(False)})",
+    }
+    overridden = make_record(protocol_name="p (changed)", spec_of_task={"recipe_overrides": {"a.b": 3}})
+    assert build_board([overridden]).groups[0].title.startswith("p (a.b=3), ")
+
+
+def test_the_hash_of_the_data_is_shown_only_where_nothing_else_tells_groups_apart(make_record):
+    def on(data, **facts):
+        return make_record(protocol={"head": "fcn", "dataset_hash": data, **facts}, scale="full")
+
+    first, second = build_board([on("0123456789abcdef"), on("fedcba9876543210")]).groups
+    assert {first.detail, second.detail} == {"data #012345", "data #fedcba"}
+    groups = build_board([on("0123456789abcdef", crop=512), on("fedcba9876543210", crop=256)]).groups
+    assert {group.detail for group in groups} == {"crop 512", "crop 256"}
+
+
+def test_remarks_of_records_are_said_once_of_their_protocol(make_record):
+    records = [make_record(seed=seed, remarks=["tested on training images"]) for seed in (0, 1)]
+    (group,) = build_board([*records, make_record("walker")]).groups
+    assert group.remarks.count("tested on training images") == 1
+    (other,) = build_board([make_record("walker")]).groups
+    assert "tested on training images" not in other.remarks

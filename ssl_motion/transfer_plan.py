@@ -1,0 +1,72 @@
+"""What is known of a transfer run before it begins."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ssl_motion.protocols import DataReport, TransferTask
+from ssl_motion.spec import BackboneSpec, TransferSpec
+from ssl_motion.starts import Start
+from ssl_motion.store import RunFolder
+
+
+@dataclass(frozen=True)
+class TransferPlan:
+    """A resolved transfer run.
+
+    Attributes:
+        spec: with every default filled in; `init` as it was given.
+        task: configured.
+        start: where the backbone starts from.
+        data_root: folder of the data; None for the built-in world, which need not be rendered yet.
+        data_fingerprint: of the data that determine the result.
+        protocol: facts that make results comparable.
+        folder: where the run is, or will be.
+        data: what was found there; None for the built-in world.
+        remarks: what may be wrong with the settings, and what a reader of the result should know of the data.
+    """
+
+    spec: TransferSpec
+    task: TransferTask
+    start: Start
+    data_root: Path | None
+    data_fingerprint: str
+    protocol: dict[str, Any]
+    folder: RunFolder
+    data: DataReport | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def backbone(self) -> BackboneSpec:
+        """The trunk that is trained."""
+        return BackboneSpec(**self.task.backbone())
+
+    @property
+    def protocol_name(self) -> str:
+        """The preset, marked where something in it was changed."""
+        preset = str(self.spec.task_config.get("preset", self.spec.task))
+        default = (
+            type(self.task).Config.model_validate({"preset": preset}) if "preset" in self.spec.task_config else None
+        )
+        changed = self.spec.recipe_overrides or (default is not None and default != self.task.config)
+        return f"{preset} (changed)" if changed else preset
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What was changed in the preset: settings and keys of the recipe, with their values."""
+        given = self.spec.task_config
+        own: dict[str, Any] = {}
+        if "preset" in given:
+            preset = type(self.task).Config.model_validate({"preset": given["preset"]}).model_dump(mode="json")
+            own = {name: value for name, value in given.items() if value != preset.get(name)}
+        return {**own, **self.spec.recipe_overrides}
+
+    @property
+    def scale(self) -> Literal["full", "reduced", "builtin"]:
+        """How the protocol relates to the complete one; overrides of the recipe count as scaling down."""
+        scale = self.task.scale
+        return "reduced" if scale == "full" and self.spec.recipe_overrides else scale
+
+    def written_spec(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data, such as goes into spec.yaml."""
+        return self.spec.model_dump(mode="json")

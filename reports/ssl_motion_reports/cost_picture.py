@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ssl_motion.fileio import write_atomically
 from ssl_motion_reports.formatting import plain
-from ssl_motion_reports.picture import FAINT, INK, LINE, subtitle_of, title_of
+from ssl_motion_reports.picture import FAINT, INK, LINE, first, subtitle_of, title_of
 from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.texts import heading
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PANEL_INCHES = (5.6, 4.5)
-# More panels than this make no picture; the tables have them all.
-MOST = 8
 # More entries than this have no room for their names: their ranks stand in for them.
 NAMED = 16
 # Where a label may stand, in points from its point; the nearest free place is taken.
@@ -44,7 +42,7 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
     from matplotlib.style import context
 
     timed = [(group, _timed(group)) for group in board.groups if _timed(group)]
-    panels = timed[:MOST]
+    panels = first(timed)
     files = [stem.with_suffix(suffix) for suffix in (".png", ".svg")]
     if not panels:
         return []
@@ -63,7 +61,7 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
         figure.canvas.draw()
         for axes, (group, entries) in zip(figure.axes, panels, strict=True):
             _label(axes, entries, group.primary)
-        if len(panels) < len(timed):
+        if panels != timed:
             note = f"The first {len(panels)} of {len(timed)} protocols; the tables have all."
             figure.text(0.5, 0.004, note, ha="center", va="bottom", color=FAINT, fontsize=9)
         for file, metadata in zip(files, ({"Software": None}, {"Date": None, "Creator": None}), strict=True):
@@ -140,7 +138,7 @@ def _scale(axes: "Axes", seconds: list[float]) -> None:
 
 
 Boxes = npt.NDArray[np.float64]
-"""Left, low, right and high end in pixels, [N, 4]: thousands of places are tried, for which matplotlib's own are slow."""
+"""Left, low, right, high end in pixels, [N, 4]: thousands of places are tried, for which matplotlib's own are slow."""
 
 
 def _label(axes: "Axes", entries: list[Entry], metric: str) -> None:

@@ -193,4 +193,5 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         if not pd.isna(seed):
             seeds[group].append(int(seed))
     spread = [float(np.std(each, ddof=1)) if len(each) > 1 else float("nan") for each in values]
-    return summary.assign(std=spread, seeds=[tuple(each) for each in seeds], values=[tuple(each) for each in values])
+    columns: dict[str, Any] = {"std": spread, "seeds": list(map(tuple, seeds)), "values": list(map(tuple, values))}
+    return summary.assign(**columns)

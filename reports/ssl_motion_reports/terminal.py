@@ -21,7 +21,7 @@ from ssl_motion_reports.texts import (
 # Below this width data and cost give way, so that figures stay on one line.
 WIDE = 120
 # More tables than this nobody reads on a terminal.
-MOST = 24
+MOST = 16
 
 
 def print_board(board: Board, console: Console | None = None) -> None:

@@ -176,7 +176,7 @@ def _say_differences(lines: list[Entry], told_apart: Differences | None, metric:
 
 def _say_ranks(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
     """Write into each ranked entry the ranks that it can have."""
-    if told_apart is None:
+    if told_apart is None or not any(entry.rank for entry in lines):
         return lines
     sign = -1 if metric.higher_is_better else 1
     badness = {entry.key: sign * entry.values[metric.name].mean for entry in lines if entry.rank is not None}

@@ -161,7 +161,9 @@ WORLDS: dict[str, tuple[World | SegmentedWorld, int]] = {
     "3 seeds, images dominate": (World(0.3, 1.0), 3),
     "3 seeds, interaction dominates": (World(0.2, 0.2, 1.0), 3),
     "3 seeds, spread of seeds 1 : 2": (World(1.0, 0.4, ratio=2.0), 3),
+    "3 seeds, spread of seeds 1 : 10": (World(0.2, 0.4, ratio=10.0), 3),
     "3 seeds, mIoU": (SegmentedWorld(0.15, 1.0), 3),
+    "3 seeds, mIoU over 15 images": (SegmentedWorld(0.15, 1.0, 15), 3),
     "5 seeds, seeds dominate": (World(1.0, 0.15), 5),
     "5 seeds, both": (World(1.0, 0.45), 5),
     "5 seeds, images dominate": (World(0.3, 1.0), 5),
@@ -170,11 +172,9 @@ WORLDS: dict[str, tuple[World | SegmentedWorld, int]] = {
 }
 # Where the intervals do not hold, or are wider than they need to be.
 LIMITS: dict[str, tuple[World | SegmentedWorld, int]] = {
-    "2 seeds, both": (World(1.0, 0.6), 2),
-    "3 seeds, spread of seeds 1 : 10": (World(0.2, 0.4, ratio=10.0), 3),
+    "2 seeds, seeds dominate": (World(1.0, 0.2), 2),
     "3 seeds, every tenth collapses": (World(1.0, 0.3, collapses=0.1), 3),
     "3 seeds, half of their spread common to both": (World(1.0, 0.3, common=0.5), 3),
-    "3 seeds, mIoU over 15 images": (SegmentedWorld(0.15, 1.0, 15), 3),
 }
 LEVELS = (1.0, 0.2)
 
@@ -214,8 +214,15 @@ def cover(name: str, world: World | SegmentedWorld, runs: int) -> tuple[float, f
     return float(mean), float(difference), float(resampled)
 
 
-def row(name: str, figures: Sequence[float]) -> str:
-    return f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |"
+def stated(name: str) -> list[float]:
+    """What the table of the documentation says of a world."""
+    rows = [line.strip("| ").split(" | ") for line in TABLE.read_text(encoding="utf-8").splitlines()]
+    (found,) = [[float(cell) for cell in cells[1:]] for cells in rows if cells[0] == name]
+    return found
+
+
+# Another processor's last digits may turn a few of the experiments.
+SAME = 0.3
 
 
 @pytest.mark.slow
@@ -226,7 +233,7 @@ def test_intervals_hold_the_truth_in_95_of_100_experiments(name: str) -> None:
     assert 93 <= difference <= 97
     if "both" in name or "seeds dominate" in name:
         assert resampled < 90, "otherwise resampling would do"
-    assert row(name, (mean, difference, resampled)) in TABLE.read_text(encoding="utf-8")
+    assert [mean, difference, resampled] == pytest.approx(stated(name), abs=SAME)
 
 
 @pytest.mark.slow
@@ -234,7 +241,7 @@ def test_intervals_hold_the_truth_in_95_of_100_experiments(name: str) -> None:
 def test_where_they_do_not_is_said(name: str) -> None:
     figures = cover(name, *LIMITS[name])
     assert not all(93 <= figure <= 97 for figure in figures[:2])
-    assert row(name, figures) in TABLE.read_text(encoding="utf-8")
+    assert list(figures) == pytest.approx(stated(name), abs=SAME)
 
 
 GROUPS: dict[str, tuple[World, int, tuple[float, ...]]] = {
@@ -275,7 +282,7 @@ def cover_group(name: str, world: World, runs: int, levels: Sequence[float]) -> 
 @pytest.mark.parametrize("name", GROUPS)
 def test_all_differences_and_ranks_hold_at_once(name: str) -> None:
     alone, both, ranks = cover_group(name, *GROUPS[name])
-    assert row(name, (alone, both, ranks)) in TABLE.read_text(encoding="utf-8")
+    assert [alone, both, ranks] == pytest.approx(stated(name), abs=SAME)
     assert ranks >= 93
     if len(set(GROUPS[name][2])) == 1:
         assert 93 <= both <= 97

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.frame import entries, lay_out, summarise
@@ -25,6 +26,7 @@ from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, s
 from ssl_motion_reports.statistics.resolution import resolution
 
 
+@paused_collector()
 def build_board(
     records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None, cache: Path | None = None
 ) -> Board:
@@ -178,7 +180,7 @@ def _say_differences(lines: list[Entry], told_apart: Differences | None, metric:
 
 def _say_ranks(lines: list[Entry], told_apart: Differences | None, metric: MetricValue) -> list[Entry]:
     """Write into each ranked entry the ranks that it can have."""
-    if told_apart is None:
+    if told_apart is None or not any(entry.rank for entry in lines):
         return lines
     sign = -1 if metric.higher_is_better else 1
     badness = {entry.key: sign * entry.values[metric.name].mean for entry in lines if entry.rank is not None}

@@ -108,6 +108,7 @@ _LATEX = {
     "-": r"{-}",
     PLUS_MINUS: r"$\pm$",
     "\N{DAGGER}": r"\textdagger{}",
+    "\N{EN DASH}": "--",
 }
 
 

@@ -1,10 +1,9 @@
 """The leaderboard: from records to files and to the terminal."""
 
-import gc
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from ssl_motion.folders import replaced_folder
 from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.frame import unique
 from ssl_motion_reports.shapes import Board
 
@@ -22,21 +22,10 @@ if TYPE_CHECKING:
 
 STEM = "leaderboard"
 COSTS = "cost"
+IMAGE_DRAWS = "image_draws"
+"""Usual name of the folder, beside the runs, that keeps what was computed of per-image files."""
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep Python from looking for unused cycles: over thousands of records, that takes half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_no_collection()
 def write_leaderboard(
     records: Sequence[ResultRecord],
     out: Path,
@@ -44,6 +33,7 @@ def write_leaderboard(
     sources: Mapping[str, Path] | None = None,
     title: str = "Leaderboard",
     notes: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> list[Path]:
     """Write the leaderboard of exactly these records, in every format.
 
@@ -53,6 +43,7 @@ def write_leaderboard(
         sources: identity -> record file, to link to; missing files are no error.
         title: heading of the page.
         notes: what a reader should know, printed under the heading.
+        cache: folder that keeps what was computed of per-image files (`build_board`).
 
     Returns:
         The files: Markdown, CSV, LaTeX, HTML and, where there are own results, a picture of them and one of cost
@@ -61,12 +52,24 @@ def write_leaderboard(
     Raises:
         RunError: The folder cannot be written.
     """
+    return write_board(build_board(records, sources, cache), out, sources=sources, title=title, notes=notes)
+
+
+@paused_collector()
+def write_board(
+    board: Board,
+    out: Path,
+    *,
+    sources: Mapping[str, Path] | None = None,
+    title: str = "Leaderboard",
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write a board that was built already; see `write_leaderboard`."""
     from ssl_motion_reports.cost_picture import draw_costs
     from ssl_motion_reports.page import to_html
     from ssl_motion_reports.picture import draw
     from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
 
-    board = build_board(records)
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
     texts = {
         "html": to_html(board, out, files, title, notes),
@@ -91,12 +94,17 @@ def _is_ours(name: str) -> bool:
     return name in known or (name.endswith(".part") and name.startswith(tuple(f".{each}." for each in known)))
 
 
-@_no_collection()
-def print_leaderboard(records: Sequence[ResultRecord], console: "Console | None" = None) -> None:
-    """Print the groups with own results as tables."""
+def print_leaderboard(
+    records: Sequence[ResultRecord],
+    console: "Console | None" = None,
+    *,
+    sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
+) -> None:
+    """Print the groups with own results as tables; sources and cache are those of `write_leaderboard`."""
     from ssl_motion_reports.terminal import print_board
 
-    print_board(build_board(records), console)
+    print_board(build_board(records, sources, cache), console)
 
 
 def as_data(board: Board) -> dict[str, Any]:
@@ -108,6 +116,7 @@ def as_data(board: Board) -> dict[str, Any]:
                     name: getattr(group, name) for name in ("task", "fingerprint", "name", "backbone", "scale", "facts")
                 },
                 **{name: getattr(group, name) for name in ("primary", "ranked", "reproduced", "remarks")},
+                "resolution": group.resolution,
                 "entries": [
                     {
                         **{
@@ -118,7 +127,8 @@ def as_data(board: Board) -> dict[str, Any]:
                         **{name: getattr(entry, name) for name in ("pretraining_seconds", "transfer_seconds")},
                         **{name: getattr(entry, name) for name in ("images_seen", "images_per_second")},
                         **{name: getattr(entry, name) for name in ("peak_memory_mib", "device")},
-                        **{name: getattr(entry, name) for name in ("letters", "versus_random")},
+                        **{name: getattr(entry, name) for name in ("letters", "versus_random", "rank_interval")},
+                        "interval": None if entry.interval is None else asdict(entry.interval),
                         "metrics": {
                             name: {"mean": value.mean, "std": value.std, "values": value.values}
                             for name, value in entry.values.items()
@@ -133,7 +143,7 @@ def as_data(board: Board) -> dict[str, Any]:
     }
 
 
-@_no_collection()
+@paused_collector()
 def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str, Path]]:
     """Read record files.
 

@@ -17,13 +17,16 @@ from ssl_motion_reports.texts import (
     cost,
     heading,
     how_to_read_letters,
+    interval,
     learned_from,
     letter_cells,
     letter_columns,
     letters,
     links,
     origin,
+    ranks,
     shown,
+    spanned,
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -65,6 +68,7 @@ def to_html(
         number=number,
         origin=origin,
         seconds=_seconds,
+        spanned=spanned,
         strip=_strip,
     )
 
@@ -84,10 +88,11 @@ def _seconds(entry: Entry) -> float | str:
 
 
 def _strip(entry: Entry, group: Group) -> Markup:
-    """Draw the seeds' values of the ranking metric, and their mean, on an axis common to the group."""
+    """Draw the seeds' values of the ranking metric, their mean and its interval, on an axis common to the group."""
     everything = [
         value for each in group.entries if group.primary in each.values for value in each.values[group.primary].values
     ]
+    everything += [end for each in group.entries if (known := each.interval) for end in (known.low, known.high)]
     if group.primary not in entry.values:
         return Markup("")
     low, high = min(everything), max(everything)
@@ -105,6 +110,8 @@ def _strip(entry: Entry, group: Group) -> Markup:
     if len(value.values) > 1:
         dots.append(f'<path d="M{x(value.mean)} 1V{_STRIP_HEIGHT - 1:.0f}" stroke="currentColor" stroke-width="2.5"/>')
     words = ", ".join(number(each) for each in value.values)
+    if entry.interval is not None:
+        dots.insert(0, f'<path class="interval" d="M{x(entry.interval.low)} {middle}H{x(entry.interval.high)}"/>')
     # Numbers and fixed text only: nothing in here needs escaping.
     size = f'width="{_STRIP_WIDTH:.0f}" height="{_STRIP_HEIGHT:.0f}"'
     return Markup(  # noqa: S704
@@ -124,6 +131,8 @@ def _details(board: Board, addresses: Mapping[str, str]) -> dict[str, Any]:
                     **{heading(metric): shown(entry, metric) for metric in group.metrics},
                     "learned from": learned_from(entry),
                     "flow supervision": entry.flow_supervision,
+                    "ranks": ranks(entry),
+                    "95 % interval": interval(entry, group),
                     "letters": letters(entry),
                     "versus random": entry.versus_random,
                     "cost": cost(entry),

@@ -5,6 +5,7 @@ from rich.console import Group as Lines
 from rich.table import Table
 from rich.text import Text
 
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.formatting import plain
 from ssl_motion_reports.shapes import Board, Group
 from ssl_motion_reports.texts import (
@@ -15,6 +16,7 @@ from ssl_motion_reports.texts import (
     letter_cells,
     letter_columns,
     origin,
+    ranks,
     shown,
 )
 
@@ -24,6 +26,7 @@ WIDE = 120
 MOST = 16
 
 
+@paused_collector()
 def print_board(board: Board, console: Console | None = None) -> None:
     """Print the groups that hold own results, and say how many others there are; all of them where none is ours."""
     console = console or Console()
@@ -54,7 +57,7 @@ def _group(group: Group, *, wide: bool) -> RenderableType:
     table.add_column("origin", overflow="fold")
     for entry in group.entries:
         # Text, not str: a name in square brackets is not markup.
-        cells = [Text(str(entry.rank or "")), Text(plain(entry.label))]
+        cells = [Text(ranks(entry)), Text(plain(entry.label))]
         cells += [Text(shown(entry, each), style="bold" if each.name == group.primary else "") for each in metrics]
         cells += [Text(cell) for cell in letter_cells(entry, group)[: len(said)]]
         cells += [Text(plain(learned_from(entry))), Text(cost(entry))] if wide else []

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import quote
 from ssl_motion.record import MetricValue
 from ssl_motion_reports.formatting import abridged, amount, duration, figure, latex, markdown, number
 from ssl_motion_reports.shapes import Board, Entry, Group
+from ssl_motion_reports.statistics.bootstrap import Interval
 
 HOW_TO_READ = (
     "Figures are means over seeds with their sample standard deviation. Ranks hold inside one table only: each table "
@@ -77,31 +79,69 @@ def letters(entry: Entry) -> str:
     return ("" if all(len(letter) == 1 for letter in entry.letters) else " ").join(entry.letters)
 
 
-def how_to_read_letters(group: Group) -> str:
-    """What the letters of a group mean; empty where it has none."""
-    known = group.differences
+def ranks(entry: Entry) -> str:
+    """The rank of an entry, and in brackets those that are possible; empty where it has none."""
+    if entry.rank is None:
+        return ""
+    return str(entry.rank) + (f" ({spanned(entry.rank_interval)})" if entry.rank_interval else "")
+
+
+def spanned(places: tuple[int, int]) -> str:
+    """First and last of some places, or the only one."""
+    return str(places[0]) if places[0] == places[1] else f"{places[0]}\N{EN DASH}{places[1]}"
+
+
+def interval(entry: Entry, group: Group) -> str:
+    """The interval of an entry, with what it is over where that is not the group's usual; empty where it has none."""
+    known = entry.interval
     if known is None:
         return ""
-    silent = sum(not entry.letters for entry in group.entries)
-    rest = f"; {silent} row{'s' if silent > 1 else ''} without letters: too few seeds of its own" if silent else ""
-    return (
-        f"Letters: rows that share one are not told apart in {group.primary} (Tukey's HSD over seeds, family-wise "
-        f"95 %; pooled spread {number(known.spread)}, differences below {number(known.smallest)} are not "
-        f"resolved){rest}."
-    )
+    over = "" if known.sources == _usual_sources(group) else f" ({' and '.join(known.sources)})"
+    return f"{number(known.low)} to {number(known.high)}{over}"
+
+
+def _usual_sources(group: Group) -> tuple[str, ...]:
+    counts = Counter(entry.interval.sources for entry in group.entries if entry.interval is not None)
+    return max(counts, key=lambda sources: (counts[sources], sources), default=())
+
+
+_OVER = {
+    ("seeds", "images"): "for other seeds and other test images",
+    ("seeds",): "for other seeds on these test images",
+    ("images",): "for these networks on other test images",
+}
+
+
+def how_to_read_letters(group: Group) -> str:
+    """What the letters, ranks and intervals of a group mean, and what it resolves; empty where it has none."""
+    known, usual = group.differences, _usual_sources(group)
+    parts = [group.resolution] if group.resolution else []
+    if known is not None:
+        silent = sum(not entry.letters for entry in group.entries)
+        rest = f"; {silent} row{'s' if silent > 1 else ''} without letters: too few seeds of its own" if silent else ""
+        test = "over seeds and test images" if known.images else "Tukey's HSD over seeds"
+        parts.append(
+            f"Letters: rows that share one are not told apart in {group.primary} ({test}, family-wise 95 %; pooled "
+            f"spread {number(known.spread)}, differences below {number(known.smallest)} are not resolved){rest}."
+        )
+    if any(entry.rank_interval for entry in group.entries):
+        parts.append("In brackets behind a rank: all that are possible, by the same comparison.")
+    if usual:
+        parts.append(f"95 % intervals: of {group.primary}, {_OVER[usual]}.")
+    return " ".join(parts)
 
 
 def letter_columns(group: Group) -> tuple[str, ...]:
-    """Heads of the columns that say what is resolved in a group; none where nothing can be said."""
-    if group.differences is None:
-        return ()
+    """Heads of the columns that say how sure a group's figures are; none where nothing can be said."""
     versus = ("versus random",) if any(entry.versus_random for entry in group.entries) else ()
-    return ("letters", *versus)
+    told_apart = ("letters", *versus) if group.differences is not None else ()
+    return (*told_apart, *(("95 % interval",) if _usual_sources(group) else ()))
 
 
 def letter_cells(entry: Entry, group: Group) -> list[str]:
     """An entry's cells of `letter_columns`."""
-    return [letters(entry), entry.versus_random][: len(letter_columns(group))]
+    cells = {"letters": letters(entry), "versus random": entry.versus_random, "95 % interval": interval(entry, group)}
+    return [cells[name] for name in letter_columns(group)]
 
 
 _COLUMNS = ("learned from", "flow supervision", "cost", "origin", "remarks")
@@ -144,7 +184,7 @@ def _markdown_row(entry: Entry, group: Group, addresses: Mapping[str, str]) -> s
             name = "record" if record.seed is None else f"seed {record.seed}"
             seeds.append(f"[{name}]({addresses[record.identity]})")
     where = markdown(origin(entry)) + (": " + ", ".join(seeds) if seeds else "")
-    cells = [str(entry.rank or ""), markdown(entry.label), *(shown(entry, metric) for metric in group.metrics)]
+    cells = [ranks(entry), markdown(entry.label), *(shown(entry, metric) for metric in group.metrics)]
     cells += letter_cells(entry, group)
     cells += [markdown(learned_from(entry)), markdown(entry.flow_supervision), cost(entry), where]
     cells += [markdown("; ".join(entry.remarks))]
@@ -162,6 +202,7 @@ def to_csv(board: Board) -> str:
     columns += ["unit", "primary", "mean", "std", "n", "seeds", "values", "pretraining_data", "pairs"]
     columns += ["flow_supervision", "pretrainings", "pretraining_seconds", "transfer_seconds", "source", "remarks"]
     columns += ["images_seen", "images_per_second", "peak_memory_mib", "device", "letters", "versus_random", "records"]
+    columns += ["rank_low", "rank_high", "interval_low", "interval_high", "interval_over", "resolution"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -181,10 +222,17 @@ def to_csv(board: Board) -> str:
                 line += [name("; ".join(entry.remarks)), entry.images_seen, entry.images_per_second]
                 line += [entry.peak_memory_mib, name(entry.device)]
                 # They are about the metric that ranks.
-                line += [letters(entry), entry.versus_random] if metric.name == group.primary else ["", ""]
+                ranking = metric.name == group.primary
+                line += [letters(entry), entry.versus_random] if ranking else ["", ""]
                 line.append(" ".join(record.identity for record in entry.records))
+                line += [*(entry.rank_interval or ("", "")), *_interval_cells(entry.interval)] if ranking else [""] * 5
+                line.append(name(group.resolution) if ranking else "")
                 writer.writerow(line)
     return text.getvalue()
+
+
+def _interval_cells(known: Interval | None) -> list[object]:
+    return ["", "", ""] if known is None else [known.low, known.high, " and ".join(known.sources)]
 
 
 # LaTeX holds back at most some dozens of floats that it could not place yet.
@@ -206,7 +254,14 @@ def _latex_table(group: Group) -> list[str]:
     if explanation := how_to_read_letters(group):
         caption += f" {explanation}"
     said = letter_columns(group)
-    names = ["", "method", *(heading(metric) for metric in group.metrics), *said, "learned from", "origin"]
+    names = [
+        "rank" if group.ranked else "",
+        "method",
+        *(heading(metric) for metric in group.metrics),
+        *said,
+        "learned from",
+        "origin",
+    ]
     lines = [
         "\\begin{table}[htbp]",
         "  \\centering",
@@ -223,7 +278,7 @@ def _latex_table(group: Group) -> list[str]:
             f"\\textbf{{{text}}}" if entry.rank == 1 and metric.name == group.primary else text
             for text, metric in zip(figures, group.metrics, strict=True)
         ]
-        cells = [str(entry.rank or ""), latex(entry.label), *bold, *letter_cells(entry, group)]
+        cells = [latex(ranks(entry)), latex(entry.label), *bold, *map(latex, letter_cells(entry, group))]
         cells += [latex(learned_from(entry)), latex(origin(entry))]
         lines.append("    " + " & ".join(cells) + " \\\\")
     lines += ["    \\bottomrule", "  \\end{tabular}", "\\end{table}", ""]

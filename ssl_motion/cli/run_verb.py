@@ -112,15 +112,16 @@ def _budget(jobs: int | None, device: str) -> tuple[int, int]:
 
 def _report(statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:
     """Write the leaderboard of the suite's own transfer runs."""
-    from ssl_motion_reports.leaderboard import collect_records, print_leaderboard, write_leaderboard
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, print_leaderboard, write_leaderboard
 
     finished = [status for status in statuses if status.job.verb == "transfer" and status.run]
     records, sources = collect_records([Path(status.run) / "record.json" for status in finished])
     if not records:
         return []
+    cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
     if not as_json:
-        print_leaderboard(records)
-    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=suite.remarks)
+        print_leaderboard(records, sources=sources, cache=cache)
+    return write_leaderboard(records, out, sources=sources, title=suite.title, notes=suite.remarks, cache=cache)
 
 
 def _finish(

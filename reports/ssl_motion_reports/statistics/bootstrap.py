@@ -100,9 +100,7 @@ def _interval(
     sides: Sequence[tuple[float, Sequence[Replicate]]], level: float, draws: int, seed: int
 ) -> Interval | None:
     """Interval for a sum of means with signs."""
-    if not all(each.value is not None and math.isfinite(each.value) for _, side in sides for each in side):
-        return None
-    if not all(side for _, side in sides):
+    if not all(side and all(math.isfinite(each.value) for each in side) for _, side in sides):
         return None
     means = [math.fsum(each.value for each in side) / len(side) for _, side in sides]
     estimate = math.fsum(sign * mean for (sign, _), mean in zip(sides, means, strict=True))
@@ -201,9 +199,7 @@ def half_width(spreads: Sequence[tuple[float, int]], shared: float, images_freed
     many = float(max(images_freedom, 1))
     parts = [part for part in ((seeds, few), (shared, many)) if part[0] > 0]
     welch = _student(_freedom(parts), tail)
-    cochran = (
-        sum(part * _student(freedom, tail) for part, freedom in ((seeds, few), (shared, many)) if part > 0) / total
-    )
+    cochran = sum(variance * _student(freedom, tail) for variance, freedom in parts) / total
     return (welch + cochran) / 2 * math.sqrt(total)
 
 

@@ -26,8 +26,15 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
         own = [key for key in same if members[key][0].origin.kind == "reproduced"]
         if len(own) > 1:
             settings = {key: _settings(members[key][0]) for key in own}
+            first = settings[own[0]]
+            names = sorted({name for each in settings.values() for name in each})
+            telling = [
+                name
+                for name in names
+                if any(each.get(name, _ABSENT) != first.get(name, _ABSENT) for each in settings.values())
+            ]
             for key in own:
-                own_settings = differing(settings[key], settings.values())
+                own_settings = {name: settings[key][name] for name in telling if name in settings[key]}
                 shown = [f"{name.rpartition('.')[2]}={value}" for name, value in own_settings.items()][:3]
                 labels[key] += f" ({', '.join(shown) or f'variant {key[:4]}'})"
         if len({labels[key] for key in own}) < len(own):

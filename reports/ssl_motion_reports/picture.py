@@ -21,7 +21,7 @@ ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.75
 # More rows or panels than this make no picture; the tables have them all.
-MOST_ROWS, MOST_PANELS = 120, 12
+MOST_ROWS, MOST_PANELS = 80, 12
 # Characters of a row's name; more are cut.
 LONGEST_NAME = 28
 INK, FAINT, LINE, DOT = "#1b1f24", "#5a6472", "#d5dae1", "#6f9fd0"

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.frame import entries, lay_out, summarise
@@ -25,6 +26,7 @@ from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, s
 from ssl_motion_reports.statistics.resolution import resolution
 
 
+@paused_collector()
 def build_board(
     records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None, cache: Path | None = None
 ) -> Board:

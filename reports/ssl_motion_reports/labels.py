@@ -1,6 +1,6 @@
 """Names of a leaderboard's lines: the method, and the settings that tell it from others of the same method."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ssl_motion.record import ResultRecord
@@ -26,14 +26,22 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
         own = [key for key in same if members[key][0].origin.kind == "reproduced"]
         if len(own) > 1:
             known = {key: settings(members[key][0]) for key in own}
+            telling = _telling(list(known.values()))
             for key in own:
-                own_settings = differing(known[key], known.values())
+                own_settings = {name: known[key][name] for name in telling if name in known[key]}
                 shown = [f"{name.rpartition('.')[2]}={value}" for name, value in own_settings.items()][:3]
                 labels[key] += f" ({', '.join(shown) or f'variant {key[:4]}'})"
         if len({labels[key] for key in own}) < len(own):
             for key in own:
                 labels[key] += f" #{key[:4]}"
     return labels
+
+
+def _telling(known: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the settings that are not the same for all; in one pass, since there may be hundreds of variants."""
+    first = known[0]
+    names = sorted({name for each in known for name in each})
+    return [name for name in names if any(each.get(name, _ABSENT) != first.get(name, _ABSENT) for each in known)]
 
 
 def settings(record: ResultRecord) -> dict[str, Any]:

@@ -116,13 +116,9 @@ def _seconds(entry: Entry) -> float | str:
 
 def _strip(entry: Entry, group: Group) -> Markup:
     """Draw the seeds' values of the ranking metric, their mean and its interval, on an axis common to the group."""
-    everything = [
-        value for each in group.entries if group.primary in each.values for value in each.values[group.primary].values
-    ]
-    everything += [end for each in group.entries if (known := each.interval) for end in (known.low, known.high)]
     if group.primary not in entry.values:
         return Markup("")
-    low, high = min(everything), max(everything)
+    low, high = group.span
     span = (high - low) or 1.0
 
     def x(value: float) -> str:

@@ -21,7 +21,7 @@ ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.75
 # More rows or panels than this make no picture; the tables have them all.
-MOST_ROWS, MOST_PANELS = 120, 12
+MOST_ROWS, MOST_PANELS = 80, 12
 # Characters of a row's name; more are cut.
 LONGEST_NAME = 28
 INK, FAINT, LINE, DOT = "#1b1f24", "#5a6472", "#d5dae1", "#6f9fd0"
@@ -48,7 +48,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     if not panels:
         return False
     groups, rows = len(panels), sum(len(lines) for _, lines in panels)
-    panels = _first(panels)
+    panels = first(panels)
     heights = [FRAME_INCHES + ROW_INCHES * len(lines) for _, lines in panels]
     with context(["default", {"font.family": "DejaVu Sans", "text.parse_math": False}]):
         figure_ = Figure(figsize=(WIDTH_INCHES, sum(heights)), facecolor="white")
@@ -72,7 +72,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     return True
 
 
-def _first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
+def first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
     """Keep what makes a picture: the first panels, and of a very long one the best rows."""
     kept: list[tuple[Group, list[Entry]]] = []
     free = MOST_ROWS

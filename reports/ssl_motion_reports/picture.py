@@ -96,17 +96,18 @@ def _own(group: Group) -> list[Entry]:
 def _panel(axes: "Axes", group: Group, lines: list[Entry], place: tuple[float, float, float, float]) -> None:
     metric = next(each for each in group.metrics if each.name == group.primary)
     rows = list(range(len(lines)))[::-1]
-    for row, entry in zip(rows, lines, strict=True):
-        value = entry.values[group.primary]
-        axes.axhline(row, color=LINE, linewidth=0.8, zorder=0)
-        if value.std is not None:
-            ends = (value.mean - value.std, value.mean + value.std)
-            axes.plot(ends, (row, row), color=INK, linewidth=2.2, solid_capstyle="butt", zorder=2)
-            axes.plot(value.mean, row, marker="D", color=INK, markersize=7, zorder=4)
-        # Seeds stand a little above the line, where neither mean nor spread covers them.
-        axes.scatter(
-            value.values, [row + 0.23] * len(value.values), s=40, facecolor=DOT, edgecolor=INK, linewidth=0.8, zorder=3
-        )
+    values = [entry.values[group.primary] for entry in lines]
+    # All rows at once, which takes a fraction of the time.
+    axes.hlines(rows, 0, 1, transform=axes.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
+    spread = [(row, each.mean, each.std) for row, each in zip(rows, values, strict=True) if each.std is not None]
+    places, means = [row for row, _, _ in spread], [mean for _, mean, _ in spread]
+    lows, highs = [mean - std for _, mean, std in spread], [mean + std for _, mean, std in spread]
+    axes.hlines(places, lows, highs, color=INK, linewidth=2.2, zorder=2)
+    axes.plot(means, places, linestyle="none", marker="D", color=INK, markersize=7, zorder=4)
+    # Seeds stand a little above the line, where neither mean nor spread covers them.
+    dots = [(value, row + 0.23) for row, each in zip(rows, values, strict=True) for value in each.values]
+    axes.scatter(*zip(*dots, strict=True), s=40, facecolor=DOT, edgecolor=INK, linewidth=0.8, zorder=3)
+    for row, entry, value in zip(rows, lines, values, strict=True):
         seeds = len(value.values)
         note = f"{figure(value.mean, value.std)}"
         axes.annotate(

@@ -145,7 +145,7 @@ def test_every_link_leads_to_a_file_and_a_place_in_it(records, tmp_path):
     checked = 0
     for name, page in found.items():
         assert len(page.ids) == len(set(page.ids)), name
-        panels = {key for script in page.scripts if script.startswith("{") for key in json.loads(script)}
+        panels = {key for script in page.scripts if script.startswith("{") for key in json.loads(script)["entries"]}
         for link in page.links:
             if link == "data:,":
                 continue

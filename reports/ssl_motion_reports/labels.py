@@ -1,6 +1,6 @@
 """Names of a leaderboard's lines: the method, and the settings that tell it from others of the same method."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ssl_motion.record import ResultRecord
@@ -46,19 +46,18 @@ def _telling(known: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def settings(record: ResultRecord) -> dict[str, Any]:
     """Flatten what is known of a record's pretraining to dotted keys; seeds and what moves no weights left out."""
-    flat: dict[str, Any] = {}
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, dict) and value:
-            for name, child in value.items():
-                walk(f"{prefix}{name}.", child)
-        else:
-            flat[prefix.rstrip(".")] = value
-
     before = record.pretraining
     spec = before.spec if before else {}
     idle = {"seed", "checkpoint_every"} | ({"validate_every"} if spec.get("early_stopping") is None else set())
-    walk("", {name: value for name, value in spec.items() if name not in idle})
+    flat = dict(_flat("", {name: value for name, value in spec.items() if name not in idle}))
     if before is not None:
         flat.update({"data": before.data, "pairs": before.pairs, "recipe_version": before.recipe_version})
     return flat
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, child in value.items():
+            yield from _flat(f"{prefix}{name}.", child)
+    else:
+        yield prefix.rstrip("."), value

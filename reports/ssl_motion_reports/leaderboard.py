@@ -14,7 +14,7 @@ from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.collector import paused_collector
-from ssl_motion_reports.frame import unique
+from ssl_motion_reports.grouping import unique
 from ssl_motion_reports.shapes import Board
 
 if TYPE_CHECKING:

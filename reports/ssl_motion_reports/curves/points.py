@@ -15,7 +15,7 @@ from ssl_motion_reports.curves.places import categories_of, facts_along_x, has_x
 from ssl_motion_reports.curves.shapes import Curve, Line, Panel, Point
 from ssl_motion_reports.curves.titles import panel_details
 from ssl_motion_reports.formatting import number
-from ssl_motion_reports.frame import entries
+from ssl_motion_reports.grouping import entries
 from ssl_motion_reports.labels import differing, settings
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.published.curves import published_curve

@@ -46,6 +46,7 @@ def write_curves(
     records: Sequence[ResultRecord],
     out: Path,
     sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
 ) -> dict[str, list[Path]]:
     """Draw curves from records.
 
@@ -54,6 +55,7 @@ def write_curves(
         records: to find the points in.
         out: folder to write into, made when missing.
         sources: identity -> record file; statistics image by image lie beside it.
+        cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
 
     Returns:
         Name -> PNG, SVG and CSV; none for a curve without results, and then files of an earlier report are removed.
@@ -64,7 +66,7 @@ def write_curves(
     """
     written = {}
     for name, each in curves.items():
-        curve = build_curve(name, each.spec, records, each.listed, sources)
+        curve = build_curve(name, each.spec, records, each.listed, sources, cache)
         files = draw_curve(curve, out / name)
         table = out / f"{name}.csv"
         if files:

@@ -123,11 +123,13 @@ def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
         key += "; numbers: ranks of the leaderboard"
     for height, text, size, colour in (
         (1.2, title_of(group), 10.5, INK),
-        (1.12, subtitle, 8 * min(1.0, 88 / len(subtitle)), FAINT),
+        (1.12, subtitle, 8, FAINT),
         (1.05, key, 8, FAINT),
     ):
         weight = "bold" if colour == INK else "normal"
-        axes.text(-0.09, height, text, transform=axes.transAxes, fontsize=size, color=colour, fontweight=weight)
+        # About 88 characters fit a panel at 8 points, and 60 bold ones at 10.5.
+        fitting = size * min(1.0, (60 if colour == INK else 88) / len(text))
+        axes.text(-0.09, height, text, transform=axes.transAxes, fontsize=fitting, color=colour, fontweight=weight)
 
 
 def _scale(axes: "Axes", seconds: list[float]) -> None:

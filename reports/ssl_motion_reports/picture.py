@@ -106,7 +106,9 @@ def _panel(axes: "Axes", group: Group, lines: list[Entry], place: tuple[float, f
     axes.plot(means, places, linestyle="none", marker="D", color=INK, markersize=7, zorder=4)
     # Seeds stand a little above the line, where neither mean nor spread covers them.
     dots = [(value, row + 0.23) for row, each in zip(rows, values, strict=True) for value in each.values]
-    axes.scatter(*zip(*dots, strict=True), s=40, facecolor=DOT, edgecolor=INK, linewidth=0.8, zorder=3)
+    axes.scatter(
+        [x for x, _ in dots], [y for _, y in dots], s=40, facecolor=DOT, edgecolor=INK, linewidth=0.8, zorder=3
+    )
     for row, entry, value in zip(rows, lines, values, strict=True):
         seeds = len(value.values)
         note = f"{figure(value.mean, value.std)}"

@@ -14,7 +14,7 @@ import pytest
 from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Provenance, Reproduced, read_record
 from ssl_motion_reports.differences import differences
-from ssl_motion_reports.frame import entries
+from ssl_motion_reports.grouping import entries
 from ssl_motion_reports.leaderboard import committed_records
 from ssl_motion_reports.published import published_records
 from ssl_motion_reports.site import describe_methods, write_site

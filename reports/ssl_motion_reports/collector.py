@@ -1,4 +1,4 @@
-"""Python's collector of unused cycles, paused."""
+"""Python's collector of unused cycles, kept from what it would look through in vain."""
 
 import gc
 from collections.abc import Iterator
@@ -18,3 +18,17 @@ def paused_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def earlier_objects_left_alone() -> Iterator[None]:
+    """Let the collector look only at what is made from now on.
+
+    For work that leaves cycles behind while thousands of records live, which it would look through again and again.
+    Also a decorator.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -8,6 +8,7 @@ from typing import Any
 from ssl_motion.curves import CurveSpec
 from ssl_motion.fileio import write_text
 from ssl_motion.record import ResultRecord
+from ssl_motion_reports.collector import earlier_objects_left_alone
 from ssl_motion_reports.curves.draw import draw_curve
 from ssl_motion_reports.curves.points import build_curve
 from ssl_motion_reports.curves.shapes import Curve
@@ -41,6 +42,7 @@ def declared_curves(curves: Mapping[str, CurveSpec], declared: Mapping[str, Any]
     return {name: Declared(spec, tuple(listed_values(declared, spec.x))) for name, spec in curves.items()}
 
 
+@earlier_objects_left_alone()
 def write_curves(
     curves: Mapping[str, Declared],
     records: Sequence[ResultRecord],

@@ -4,7 +4,6 @@ A suite declares its curves; reports draw them from records alone. Places in a r
 "pretraining.spec.method_config.guidance.count", "pretraining.figures.guidance_points" or "spec.task_config.freeze_to".
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import JsonValue
@@ -51,7 +50,7 @@ def place(record: ResultRecord, path: str) -> Any:
 def _below(node: Any, parts: list[str]) -> Any:
     if not parts:
         return node
-    if not isinstance(node, Mapping):
+    if not isinstance(node, dict):  # records hold no other mappings, and asking for any takes most of the time
         found = getattr(node, parts[0], None)
         return None if found is None else _below(found, parts[1:])
     for length in range(1, len(parts) + 1):

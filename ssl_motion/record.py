@@ -235,7 +235,7 @@ def key_of(error: Mapping[str, Any]) -> str:
 
 
 # What could be a number beyond a float's range, which pydantic's reader takes for infinity.
-_HUGE = re.compile(rb"[\s:,\[]-?\d[\d.]*[eE]\+?\d{3}")
+_HUGE = re.compile(rb"\d[eE]\+?\d{3,}[\s,}\]]")
 
 
 def _finite(text: str) -> float:

@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ssl_motion.record import MetricValue, Reported, ResultRecord
+from ssl_motion.record import MetricValue, Pretraining, Reported, Reproduced, ResultRecord
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
-from ssl_motion_reports.frame import entries, lay_out, summarise
+from ssl_motion_reports.grouping import entries
 from ssl_motion_reports.labels import differing, entry_labels, preset_changes
 from ssl_motion_reports.published import UNKNOWN, task_title
 from ssl_motion_reports.shapes import SCALE_MARKS, Board, Entry, Group, TaskBoard, Value
@@ -25,6 +24,7 @@ from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, s
 from ssl_motion_reports.statistics.resolution import resolution
 
 
+@paused_collector()
 def build_board(
     records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None, cache: Path | None = None
 ) -> Board:
@@ -42,12 +42,8 @@ def build_board(
     by_fingerprint: dict[str, dict[str, list[ResultRecord]]] = {}
     for key, replicates in grouped.items():
         by_fingerprint.setdefault(replicates[0].protocol_fingerprint, {})[key] = replicates
-    figures: dict[str, list[dict[str, Any]]] = {}
-    if grouped:
-        for line in summarise(lay_out(grouped)).to_dict("records"):
-            figures.setdefault(line["entry"], []).append({str(name): value for name, value in line.items()})
     groups = [
-        _group(members, figures, {key: replicates_of(each, sources, cache) for key, each in members.items()})
+        _group(members, {key: replicates_of(each, sources, cache) for key, each in members.items()})
         for members in by_fingerprint.values()
     ]
     tasks: dict[str, list[Group]] = {}
@@ -102,18 +98,14 @@ def _group_order(group: Group) -> tuple[bool, int]:
     return (not group.reproduced, list(SCALE_MARKS).index(group.scale))
 
 
-def _group(
-    members: dict[str, list[ResultRecord]],
-    figures: dict[str, list[dict[str, Any]]],
-    replicates: Mapping[str, Sequence[Replicate]],
-) -> Group:
+def _group(members: dict[str, list[ResultRecord]], replicates: Mapping[str, Sequence[Replicate]]) -> Group:
     everything = [record for replicates in members.values() for record in replicates]
     lead = next((record for record in everything if record.origin.kind == "reproduced"), everything[0])
     # The lead's own metrics, in its order, then those that only others have.
     metrics = {metric.name: metric for record in (lead, *everything) for metric in record.metrics}
     primary = metrics[lead.primary.name]
     labels = entry_labels(members)
-    lines = [_entry(key, labels[key], each, figures[key], replicates[key]) for key, each in members.items()]
+    lines = [_entry(key, labels[key], each, replicates[key]) for key, each in members.items()]
     same_setup = lead.protocol.get("setup") != UNKNOWN
     ranked = same_setup and len(lines) > 1
     ordered = _rank(lines, primary, ranked)
@@ -209,13 +201,14 @@ def _rank(lines: list[Entry], metric: MetricValue, ranked: bool) -> list[Entry]:
     ]
 
 
-def _entry(
-    key: str, label: str, replicates: list[ResultRecord], lines: list[dict[str, Any]], seen: Sequence[Replicate]
-) -> Entry:
-    first, common = replicates[0], lines[0]
-    values = {str(line["metric"]): Value(float(line["mean"]), _known(line["std"]), line["values"]) for line in lines}
-    pairs = _known(common["pairs"])
-    origin = first.origin
+def _entry(key: str, label: str, replicates: list[ResultRecord], seen: Sequence[Replicate]) -> Entry:
+    first = replicates[0]
+    origin, before = first.origin, first.pretraining
+    learned = [record.pretraining for record in replicates if record.pretraining is not None]
+    measured = [record.origin.provenance for record in replicates if isinstance(record.origin, Reproduced)]
+    values: dict[str, list[float]] = {}
+    for metric in (metric for record in replicates for metric in record.metrics):
+        values.setdefault(metric.name, []).append(metric.value)
     remarks, source = [], ""
     if isinstance(origin, Reported):
         source = ", ".join(part for part in (origin.publication, origin.table) if part)
@@ -236,15 +229,15 @@ def _entry(
         label=label,
         method=first.method,
         origin=origin.kind,
-        values=values,
-        seeds=common["seeds"],
-        data=str(common["pretraining_data"]),
-        pairs=None if pairs is None else int(pairs),
-        flow_supervision=str(common["flow_supervision"]),
-        pretrainings=int(common["pretrainings"]),
-        pretraining_seconds=_known(common["pretraining_seconds"]),
-        transfer_seconds=_known(common["transfer_seconds"]),
-        **_pretraining_cost(replicates),
+        values={name: _value(each) for name, each in values.items()},
+        seeds=tuple(record.seed for record in replicates if record.seed is not None),
+        data=before.data if before else "none",
+        pairs=before.pairs if before else None,
+        flow_supervision=before.flow_supervision if before else "not used",
+        pretrainings=len({each.run for each in learned if each.run is not None}),
+        pretraining_seconds=_mean([each.wall_seconds for each in learned if each.wall_seconds is not None]),
+        transfer_seconds=_mean([each.wall_seconds for each in measured]),
+        **_pretraining_cost(learned),
         source=source,
         remarks=tuple(remarks),
         records=tuple(replicates),
@@ -252,22 +245,27 @@ def _entry(
     )
 
 
-def _pretraining_cost(replicates: list[ResultRecord]) -> dict[str, Any]:
+def _pretraining_cost(learned: Sequence[Pretraining]) -> dict[str, Any]:
     """What pretraining took beside time: mean speed, largest memory."""
-    before = [record.pretraining for record in replicates if record.pretraining is not None]
-    seen = [each.images_seen for each in before if each.images_seen is not None]
-    speeds = [each.images_per_second for each in before if each.images_per_second is not None]
-    memory = [each.peak_memory_mib for each in before if each.peak_memory_mib is not None]
+    seen = _mean([each.images_seen for each in learned if each.images_seen is not None])
+    memory = [each.peak_memory_mib for each in learned if each.peak_memory_mib is not None]
     return {
-        "images_seen": round(sum(seen) / len(seen)) if seen else None,
-        "images_per_second": sum(speeds) / len(speeds) if speeds else None,
+        "images_seen": None if seen is None else round(seen),
+        "images_per_second": _mean([each.images_per_second for each in learned if each.images_per_second is not None]),
         "peak_memory_mib": max(memory, default=None),
-        "device": ", ".join(sorted({each.device for each in before if each.device})),
+        "device": ", ".join(sorted({each.device for each in learned if each.device})),
     }
 
 
-def _known(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
+def _value(values: Sequence[float]) -> Value:
+    """Mean and sample standard deviation (ddof 1) of some seeds' values."""
+    mean = math.fsum(values) / len(values)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return Value(mean, math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None, tuple(values))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
 
 
 def _group_remarks(lines: list[Entry], same_setup: bool) -> list[str]:

@@ -2,7 +2,6 @@
 
 import io
 import math
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ MOST = 8
 NAMED = 16
 # Where a label may stand, in points from its point; the nearest free place is taken.
 _RADII, _DIRECTIONS = (9, 16, 26, 40, 56, 76, 100), 16
+_ANGLES = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
 _STEPS = tuple(step / 12 for step in range(1, 13))
 
 
@@ -59,9 +59,8 @@ def draw_costs(board: Board, stem: Path, dpi: int = 160) -> list[Path]:
             width, height = 1 / columns, 1 / rows
             box = (column * width + 0.125 * width, 1 - (row + 0.855) * height, 0.83 * width, 0.64 * height)
             _panel(figure.add_axes(box), group, entries)
-        # Once for all: places are known after drawing.
-        figure.canvas.draw()
         for axes, (group, entries) in zip(figure.axes, panels, strict=True):
+            axes.get_ylim()  # fixes where points lie in pixels, which else only drawing does
             _label(axes, entries, group.primary)
         if len(panels) < len(timed):
             note = f"The first {len(panels)} of {len(timed)} protocols; the tables have all."
@@ -87,11 +86,18 @@ def _timed(group: Group) -> list[Entry]:
 
 def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
     metric = next(each for each in group.metrics if each.name == group.primary)
-    for entry in entries:
-        value, seconds = entry.values[group.primary], entry.pretraining_seconds or 0.0
-        # Hollow, not another colour, so that a print in grey reads the same.
-        face = "white" if entry.versus_random == "not told apart" else INK
-        axes.errorbar(seconds, value.mean, value.std, color=INK, marker="D", mfc=face, ms=6, lw=1.4, zorder=3)
+    # All of one look at once, which takes a fraction of the time. Hollow, not another colour, so that a print in grey
+    # reads the same.
+    for hollow in (True, False):
+        part = [entry for entry in entries if (entry.versus_random == "not told apart") == hollow]
+        if not part:
+            continue
+        values = [entry.values[group.primary] for entry in part]
+        means, spreads = [each.mean for each in values], [math.nan if each.std is None else each.std for each in values]
+        axes.errorbar(
+            [entry.pretraining_seconds or 0.0 for entry in part], means, spreads,
+            fmt="D", color=INK, mfc="white" if hollow else INK, ms=6, elinewidth=1.4, zorder=3,
+        )  # fmt: skip
     for base in (entry for entry in group.entries if entry.method == "random" and group.primary in entry.values):
         value = base.values[group.primary]
         axes.axhline(value.mean, color=FAINT, linewidth=1.2, linestyle="--", zorder=1)
@@ -117,11 +123,13 @@ def _panel(axes: "Axes", group: Group, entries: list[Entry]) -> None:
         key += "; numbers: ranks of the leaderboard"
     for height, text, size, colour in (
         (1.2, title_of(group), 10.5, INK),
-        (1.12, subtitle, 8 * min(1.0, 88 / len(subtitle)), FAINT),
+        (1.12, subtitle, 8, FAINT),
         (1.05, key, 8, FAINT),
     ):
         weight = "bold" if colour == INK else "normal"
-        axes.text(-0.09, height, text, transform=axes.transAxes, fontsize=size, color=colour, fontweight=weight)
+        # About 88 characters fit a panel at 8 points, and 60 bold ones at 10.5.
+        fitting = size * min(1.0, (60 if colour == INK else 88) / len(text))
+        axes.text(-0.09, height, text, transform=axes.transAxes, fontsize=fitting, color=colour, fontweight=weight)
 
 
 def _scale(axes: "Axes", seconds: list[float]) -> None:
@@ -166,44 +174,47 @@ def _is_crowd(entries: list[Entry]) -> bool:
 def _place(axes: "Axes", name: str, point: tuple[float, float], taken: Boxes) -> Boxes:
     """Put a name to the nearest free place, with a line where it is far; returns what name and line cover."""
     frame = np.array([axes.get_window_extent().extents])
-    words = {side: _words(axes, name, point, side) for side in ("left", "center", "right")}
     begin = axes.transData.transform(point)
+    words = _words(axes, name, begin)
     in_the_way = taken[~((taken[:, :2] <= begin) & (begin <= taken[:, 2:])).all(axis=1)]
     pixels = axes.figure.dpi / 72
     best: tuple[float, int, tuple[float, float], str, Boxes] | None = None
-    for radius, direction in product(_RADII, range(_DIRECTIONS)):
-        angle = 2 * math.pi * direction / _DIRECTIONS
-        x, y = radius * math.cos(angle), radius * math.sin(angle)
-        side = "left" if x > 3 else "right" if x < -3 else "center"
-        way = np.array([x, y]) * pixels
-        box = words[side] + np.tile(way, 2)
-        line = _line(begin, way) if radius > 12 else np.empty((0, 4))
+    for radius in _RADII:
+        # All directions at once: hundreds of names are placed.
+        ways = radius * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+        sides = ["left" if x > 3 else "right" if x < -3 else "center" for x in ways[:, 0]]
+        boxes = np.stack([words[side] for side in sides]) + np.tile(ways * pixels, 2)
         # Covered words are worse than crossed lines, and these worse than distance.
-        covered = 50 * _overlap(box, taken)
-        covered += 50 * (_overlap(box, box) - _overlap(box, frame))
-        clean = covered <= 1e-3
-        crossed = _overlap(line, in_the_way)
-        covered += crossed + radius
-        if best is None or covered < best[0] - 1e-6:
-            best = (covered, radius, (x, y), side, np.concatenate([box, line]))
-        if clean and not crossed:
+        covered = 50 * _overlaps(boxes, taken)
+        covered += 50 * ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - _overlaps(boxes, frame))
+        lines = [_line(begin, way * pixels) if radius > 12 else np.empty((0, 4)) for way in ways]
+        crossed = np.array([_overlaps(line, in_the_way).sum() for line in lines])
+        free = (covered <= 1e-3) & (crossed == 0)
+        last = int(free.argmax()) if free.any() else _DIRECTIONS - 1
+        cost = covered[: last + 1] + crossed[: last + 1] + radius
+        place = int(cost.round(6).argmin())
+        if best is None or cost[place] < best[0] - 1e-6:
+            x, y = map(float, ways[place])
+            best = (float(cost[place]), radius, (x, y), sides[place], np.concatenate([boxes[[place]], lines[place]]))
+        if free.any():
             break
     assert best is not None
-    _, radius, offset, side, boxes = best
+    _, radius, offset, side, covers = best
     axes.annotate(
         name, point, offset, textcoords="offset points", ha=side, va="center", color=INK, fontsize=8.5, zorder=4,
         arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
         if radius > 12 else None,
     )  # fmt: skip
-    return boxes
+    return covers
 
 
-def _words(axes: "Axes", name: str, point: tuple[float, float], side: str) -> Boxes:
-    """What a name covers that is aligned at that side and stands on its point, [1, 4]."""
-    text = axes.annotate(name, point, (0, 0), textcoords="offset points", ha=side, va="center", fontsize=8.5)
-    box = np.array([text.get_window_extent().padded(1.5).extents])
+def _words(axes: "Axes", name: str, begin: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+    """What a name covers that stands on its point, by the side at which it is aligned: [4]."""
+    text = axes.annotate(name, (0, 0), xycoords="figure pixels", ha="left", va="center", fontsize=8.5)
+    left = text.get_window_extent().padded(1.5).extents + np.tile(begin, 2)
+    width = text.get_window_extent().width
     text.remove()
-    return box
+    return {side: left - [shift, 0, shift, 0] for side, shift in (("left", 0), ("center", width / 2), ("right", width))}
 
 
 def _line(begin: npt.NDArray[np.float64], way: npt.NDArray[np.float64]) -> Boxes:
@@ -212,8 +223,9 @@ def _line(begin: npt.NDArray[np.float64], way: npt.NDArray[np.float64]) -> Boxes
     return np.concatenate([places - 1.5, places + 1.5], axis=1)
 
 
-def _overlap(ones: Boxes, others: Boxes) -> float:
-    """Area that boxes share with others, summed over all pairs."""
-    low = np.maximum(ones[:, None, :2], others[None, :, :2])
-    high = np.minimum(ones[:, None, 2:], others[None, :, 2:])
-    return float((high - low).clip(min=0).prod(axis=2).sum())
+def _overlaps(ones: Boxes, others: Boxes) -> npt.NDArray[np.float64]:
+    """Area that each box shares with others, summed over these: [N]."""
+    width = np.minimum(ones[:, None, 2], others[None, :, 2]) - np.maximum(ones[:, None, 0], others[None, :, 0])
+    height = np.minimum(ones[:, None, 3], others[None, :, 3]) - np.maximum(ones[:, None, 1], others[None, :, 1])
+    area: npt.NDArray[np.float64] = (width.clip(min=0) * height.clip(min=0)).sum(axis=1)
+    return area

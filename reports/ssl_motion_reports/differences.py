@@ -137,10 +137,14 @@ def _simulated_quantile(
         means = spread / np.sqrt(sizes) * rng.standard_normal((_AT_ONCE, len(sizes)))
         means += rng.standard_normal((_AT_ONCE, root.shape[1])) @ root.T
         estimated = spread**2 * rng.chisquare(freedom, (_AT_ONCE, 1)) / freedom
-        variance = estimated * by_seeds + by_images
-        squared = np.divide(
-            (means[:, first] - means[:, second]) ** 2, variance, out=np.zeros_like(variance), where=variance > 0
-        )
+        variance = estimated * by_seeds
+        variance += by_images
+        # In place, and picked by `take`: half of the time, which thousands of tables are worth.
+        squared = means.take(first, axis=1)
+        squared -= means.take(second, axis=1)
+        squared *= squared
+        # Without any variance the means are equal, and their difference is nothing but rounding.
+        np.divide(squared, variance, out=squared, where=variance > 0)
         largest.append(squared.max(axis=1))
     return float(np.sqrt(np.quantile(np.concatenate(largest), level)))
 

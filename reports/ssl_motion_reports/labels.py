@@ -1,6 +1,6 @@
 """Names of a leaderboard's lines: the method, and the settings that tell it from others of the same method."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ssl_motion.record import ResultRecord
@@ -27,8 +27,9 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
         own = [key for key in same if members[key][0].origin.kind == "reproduced"]
         if len(own) > 1:
             known = {key: settings(members[key][0]) for key in own}
+            telling = _telling(list(known.values()))
             for key in own:
-                own_settings = differing(known[key], known.values())
+                own_settings = {name: known[key][name] for name in telling if name in known[key]}
                 shown = [f"{name.rpartition('.')[2]}={value}" for name, value in own_settings.items()][:3]
                 labels[key] += f" ({', '.join(shown) or f'variant {key[:4]}'})"
         if len({labels[key] for key in own}) < len(own):
@@ -46,21 +47,27 @@ def preset_changes(record: ResultRecord) -> str:
     return ", ".join(sorted(words, key=len)[:3])
 
 
+def _telling(known: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the settings that are not the same for all; in one pass, since there may be hundreds of variants."""
+    first = known[0]
+    names = sorted({name for each in known for name in each})
+    return [name for name in names if any(each.get(name, _ABSENT) != first.get(name, _ABSENT) for each in known)]
+
+
 def settings(record: ResultRecord) -> dict[str, Any]:
     """Flatten what is known of a record's pretraining to dotted keys; seeds and what moves no weights left out."""
-    flat: dict[str, Any] = {}
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, dict) and value:
-            for name, child in value.items():
-                walk(f"{prefix}{name}.", child)
-        else:
-            flat[prefix.rstrip(".")] = value
-
     before = record.pretraining
     spec = before.spec if before else {}
     idle = {"seed", "checkpoint_every"} | ({"validate_every"} if spec.get("early_stopping") is None else set())
-    walk("", {name: value for name, value in spec.items() if name not in idle})
+    flat = dict(_flat("", {name: value for name, value in spec.items() if name not in idle}))
     if before is not None:
         flat.update({"data": before.data, "pairs": before.pairs, "recipe_version": before.recipe_version})
     return flat
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, child in value.items():
+            yield from _flat(f"{prefix}{name}.", child)
+    else:
+        yield prefix.rstrip("."), value

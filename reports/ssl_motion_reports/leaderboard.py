@@ -13,7 +13,8 @@ from ssl_motion.folders import replaced_folder
 from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
-from ssl_motion_reports.frame import unique
+from ssl_motion_reports.collector import paused_collector
+from ssl_motion_reports.grouping import unique
 from ssl_motion_reports.shapes import Board
 
 if TYPE_CHECKING:
@@ -51,12 +52,24 @@ def write_leaderboard(
     Raises:
         RunError: The folder cannot be written.
     """
+    return write_board(build_board(records, sources, cache), out, sources=sources, title=title, notes=notes)
+
+
+@paused_collector()
+def write_board(
+    board: Board,
+    out: Path,
+    *,
+    sources: Mapping[str, Path] | None = None,
+    title: str = "Leaderboard",
+    notes: Sequence[str] = (),
+) -> list[Path]:
+    """Write a board that was built already; see `write_leaderboard`."""
     from ssl_motion_reports.cost_picture import draw_costs
     from ssl_motion_reports.page import to_html
     from ssl_motion_reports.picture import draw
     from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
 
-    board = build_board(records, sources, cache)
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
     texts = {
         "html": to_html(board, out, files, title, notes),
@@ -130,6 +143,7 @@ def as_data(board: Board) -> dict[str, Any]:
     }
 
 
+@paused_collector()
 def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str, Path]]:
     """Read record files.
 

@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from ssl_motion.record import Reproduced, ResultRecord
@@ -57,7 +58,9 @@ def to_html(
             css=Markup(css),  # noqa: S704
             js=Markup(js),  # noqa: S704
             policy=_policy(css, js),
-            details=details(board, links(sources, folder)),
+            panels=as_json(
+                details(board, links(sources, folder)), {group.fingerprint: group.facts for group in board.groups}
+            ),
             behind=lambda entry: f"#{entry.key}",
             method_page=lambda entry: "",
             **words(),
@@ -116,13 +119,9 @@ def _seconds(entry: Entry) -> float | str:
 
 def _strip(entry: Entry, group: Group) -> Markup:
     """Draw the seeds' values of the ranking metric, their mean and its interval, on an axis common to the group."""
-    everything = [
-        value for each in group.entries if group.primary in each.values for value in each.values[group.primary].values
-    ]
-    everything += [end for each in group.entries if (known := each.interval) for end in (known.low, known.high)]
     if group.primary not in entry.values:
         return Markup("")
-    low, high = min(everything), max(everything)
+    low, high = group.span
     span = (high - low) or 1.0
 
     def x(value: float) -> str:
@@ -149,11 +148,13 @@ def _strip(entry: Entry, group: Group) -> Markup:
 
 def details(
     board: Board, addresses: Mapping[str, str], wanted: Callable[[Entry], bool] = lambda entry: True
-) -> dict[str, Any]:
-    """What the panels show: entry key -> title, facts, records; of the entries that are wanted."""
-    return {
-        entry.key: {
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what the panels show: entry key, and its title, protocol, facts and records; of the entries wanted."""
+    chosen = [(group, entry) for group in board.groups for entry in group.entries if wanted(entry)]
+    for group, entry in chosen:
+        panel = {
             "title": entry.label,
+            "protocol": group.fingerprint,
             "facts": _pairs(
                 {
                     "protocol": f"{group.title}, {group.fingerprint}",
@@ -174,10 +175,24 @@ def details(
             ),
             "records": [_record(record, addresses.get(record.identity, "")) for record in entry.records],
         }
-        for group in board.groups
-        for entry in group.entries
-        if wanted(entry)
-    }
+        yield entry.key, panel
+
+
+def as_json(panels: Iterable[tuple[str, dict[str, Any]]], protocols: Mapping[str, Any]) -> Markup:
+    """Write panels as the JSON that the page's script reads, safe inside of an HTML element.
+
+    Args:
+        panels: as `details` yields them.
+        protocols: fingerprint -> facts, once for the many records that share one; others are not shown.
+    """
+    # One panel after the other: those of thousands of records at once take hundreds of megabytes.
+    parts = [f"{_json(key)}:{_json(panel)}" for key, panel in panels]
+    text = f'{{"protocols":{_json(protocols)},"entries":{{{",".join(parts)}}}}}'
+    return Markup(text)  # noqa: S704  # made of parts that are escaped
+
+
+def _json(value: Any) -> str:
+    return htmlsafe_json_dumps(value, sort_keys=True)
 
 
 def _pairs(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -204,5 +219,5 @@ def _record(record: ResultRecord, file: str) -> dict[str, Any]:
         folds.append(
             ("pretraining", record.pretraining.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
         )
-    folds += [("protocol", record.protocol)] + [(name, values) for name, values in record.details.items()]
+    folds += record.details.items()
     return {"title": title, "facts": _pairs(known), "folds": [each for each in folds if each[1]], "file": file}

@@ -21,7 +21,7 @@ ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.75
 # More rows or panels than this make no picture; the tables have them all.
-MOST_ROWS, MOST_PANELS = 120, 12
+MOST_ROWS, MOST_PANELS = 80, 12
 # Characters of a row's name; more are cut.
 LONGEST_NAME = 28
 INK, FAINT, LINE, DOT = "#1b1f24", "#5a6472", "#d5dae1", "#6f9fd0"
@@ -48,7 +48,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     if not panels:
         return False
     groups, rows = len(panels), sum(len(lines) for _, lines in panels)
-    panels = _first(panels)
+    panels = first(panels)
     heights = [FRAME_INCHES + ROW_INCHES * len(lines) for _, lines in panels]
     with context(["default", {"font.family": "DejaVu Sans", "text.parse_math": False}]):
         figure_ = Figure(figsize=(WIDTH_INCHES, sum(heights)), facecolor="white")
@@ -72,7 +72,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     return True
 
 
-def _first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
+def first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
     """Keep what makes a picture: the first panels, and of a very long one the best rows."""
     kept: list[tuple[Group, list[Entry]]] = []
     free = MOST_ROWS
@@ -96,17 +96,20 @@ def _own(group: Group) -> list[Entry]:
 def _panel(axes: "Axes", group: Group, lines: list[Entry], place: tuple[float, float, float, float]) -> None:
     metric = next(each for each in group.metrics if each.name == group.primary)
     rows = list(range(len(lines)))[::-1]
-    for row, entry in zip(rows, lines, strict=True):
-        value = entry.values[group.primary]
-        axes.axhline(row, color=LINE, linewidth=0.8, zorder=0)
-        if value.std is not None:
-            ends = (value.mean - value.std, value.mean + value.std)
-            axes.plot(ends, (row, row), color=INK, linewidth=2.2, solid_capstyle="butt", zorder=2)
-            axes.plot(value.mean, row, marker="D", color=INK, markersize=7, zorder=4)
-        # Seeds stand a little above the line, where neither mean nor spread covers them.
-        axes.scatter(
-            value.values, [row + 0.23] * len(value.values), s=40, facecolor=DOT, edgecolor=INK, linewidth=0.8, zorder=3
-        )
+    values = [entry.values[group.primary] for entry in lines]
+    # All rows at once, which takes a fraction of the time.
+    axes.hlines(rows, 0, 1, transform=axes.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
+    spread = [(row, each.mean, each.std) for row, each in zip(rows, values, strict=True) if each.std is not None]
+    places, means = [row for row, _, _ in spread], [mean for _, mean, _ in spread]
+    lows, highs = [mean - std for _, mean, std in spread], [mean + std for _, mean, std in spread]
+    axes.hlines(places, lows, highs, color=INK, linewidth=2.2, zorder=2)
+    axes.plot(means, places, linestyle="none", marker="D", color=INK, markersize=7, zorder=4)
+    # Seeds stand a little above the line, where neither mean nor spread covers them.
+    dots = [(value, row + 0.23) for row, each in zip(rows, values, strict=True) for value in each.values]
+    axes.scatter(
+        [x for x, _ in dots], [y for _, y in dots], s=40, facecolor=DOT, edgecolor=INK, linewidth=0.8, zorder=3
+    )
+    for row, entry, value in zip(rows, lines, values, strict=True):
         seeds = len(value.values)
         note = f"{figure(value.mean, value.std)}"
         axes.annotate(

@@ -1,6 +1,8 @@
 """What a leaderboard is made of: figures, entries, groups of one protocol, tasks, and the whole board."""
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ssl_motion.record import MetricValue, ResultRecord
@@ -114,6 +116,21 @@ class Group:
     differences: Differences | None = None
     resolution: str = ""
     changes: str = ""
+
+    # Asked for in every row of every format: worked out once.
+    @cached_property
+    def usual_sources(self) -> tuple[str, ...]:
+        """What most intervals of the group are over; empty where there are none."""
+        counts = Counter(entry.interval.sources for entry in self.entries if entry.interval is not None)
+        return max(counts, key=lambda sources: (counts[sources], sources), default=())
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest value of the ranking metric, ends of intervals included; zeros where there is none."""
+        known = [entry.values[self.primary] for entry in self.entries if self.primary in entry.values]
+        ends = [value for each in known for value in each.values]
+        ends += [end for entry in self.entries if entry.interval for end in (entry.interval.low, entry.interval.high)]
+        return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
     @property
     def reproduced(self) -> bool:

@@ -9,7 +9,10 @@ from ssl_motion_reports.statistics.replicates import Replicate, replicates_of, s
 
 
 def replicates_with(
-    records: Sequence[ResultRecord], values: Sequence[float], sources: Mapping[str, Path] | None = None
+    records: Sequence[ResultRecord],
+    values: Sequence[float],
+    sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
 ) -> list[Replicate]:
     """Put a figure's values together with what is known of their records.
 
@@ -18,16 +21,20 @@ def replicates_with(
         values: of the figure, one for each record.
         sources: identity -> record file. Statistics image by image lie beside it; they are of the metric that ranks,
             so they are used only where that is the figure.
+        cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
     """
     if all(record.primary.value == value for record, value in zip(records, values, strict=True)):
-        return replicates_of(records, sources)
+        return replicates_of(records, sources, cache)
     return [
         Replicate(record.seed, value, None, start_of(record)) for record, value in zip(records, values, strict=True)
     ]
 
 
 def interval_of(
-    records: Sequence[ResultRecord], values: Sequence[float], sources: Mapping[str, Path] | None = None
+    records: Sequence[ResultRecord],
+    values: Sequence[float],
+    sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
 ) -> Interval | None:
     """Interval of the mean of a figure; None where nothing can be said. Arguments as for `replicates_with`."""
-    return mean_interval(replicates_with(records, values, sources))
+    return mean_interval(replicates_with(records, values, sources, cache))

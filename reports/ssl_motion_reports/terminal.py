@@ -5,6 +5,7 @@ from rich.console import Group as Lines
 from rich.table import Table
 from rich.text import Text
 
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.formatting import plain
 from ssl_motion_reports.shapes import Board, Group
 from ssl_motion_reports.texts import (
@@ -22,9 +23,10 @@ from ssl_motion_reports.texts import (
 # Below this width data and cost give way, so that figures stay on one line.
 WIDE = 120
 # More tables than this nobody reads on a terminal.
-MOST = 24
+MOST = 16
 
 
+@paused_collector()
 def print_board(board: Board, console: Console | None = None) -> None:
     """Print the groups that hold own results, and say how many others there are; all of them where none is ours."""
     console = console or Console()

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
@@ -96,13 +95,8 @@ def interval(entry: Entry, group: Group) -> str:
     known = entry.interval
     if known is None:
         return ""
-    over = "" if known.sources == _usual_sources(group) else f" ({' and '.join(known.sources)})"
+    over = "" if known.sources == group.usual_sources else f" ({' and '.join(known.sources)})"
     return f"{number(known.low)} to {number(known.high)}{over}"
-
-
-def _usual_sources(group: Group) -> tuple[str, ...]:
-    counts = Counter(entry.interval.sources for entry in group.entries if entry.interval is not None)
-    return max(counts, key=lambda sources: (counts[sources], sources), default=())
 
 
 _OVER = {
@@ -114,7 +108,7 @@ _OVER = {
 
 def how_to_read_letters(group: Group) -> str:
     """What the letters, ranks and intervals of a group mean, and what it resolves; empty where it has none."""
-    known, usual = group.differences, _usual_sources(group)
+    known, usual = group.differences, group.usual_sources
     parts = [group.resolution] if group.resolution else []
     if known is not None:
         silent = sum(not entry.letters for entry in group.entries)
@@ -135,7 +129,7 @@ def letter_columns(group: Group) -> tuple[str, ...]:
     """Heads of the columns that say how sure a group's figures are; none where nothing can be said."""
     versus = ("versus random",) if any(entry.versus_random for entry in group.entries) else ()
     told_apart = ("letters", *versus) if group.differences is not None else ()
-    return (*told_apart, *(("95 % interval",) if _usual_sources(group) else ()))
+    return (*told_apart, *(("95 % interval",) if group.usual_sources else ()))
 
 
 def letter_cells(entry: Entry, group: Group) -> list[str]:

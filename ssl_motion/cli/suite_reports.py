@@ -24,20 +24,23 @@ def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", ou
     """
     from ssl_motion.cli.reports import curves_of, pictures_of
     from ssl_motion.sweep import all_remarks
+    from ssl_motion_reports.board import build_board
     from ssl_motion_reports.curves import write_curves
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, print_leaderboard, write_leaderboard
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, write_board
     from ssl_motion_reports.site import describe_methods, write_site
+    from ssl_motion_reports.terminal import print_board
 
     finished = [status for status in statuses if status.job.verb != "pretrain" and status.run]
     records, sources = collect_records([Path(status.run) / "record.json" for status in finished])
     if not records:
         return []
     cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
+    board = build_board(records, sources, cache)
     if not as_json:
-        print_leaderboard(records, sources=sources, cache=cache)
-    written = write_leaderboard(records, out, sources=sources, title=suite.title, notes=all_remarks(suite), cache=cache)
+        print_board(board)
+    written = write_board(board, out, sources=sources, title=suite.title, notes=all_remarks(suite))
     curves = curves_of({name: suite})
-    drawn = write_curves(curves, records, out / "curves", sources)
+    drawn = write_curves(curves, records, out / "curves", sources, cache)
     home = write_site(
         records,
         out / "site",

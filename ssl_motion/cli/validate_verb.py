@@ -33,8 +33,8 @@ def command(paths: tuple[str, ...], as_json: bool) -> None:
         for fault in verdict.faults:
             click.echo(str(fault))
         broken = len({fault.file for fault in verdict.faults})
-        outcome = f"{len(verdict.faults)} faults in {broken} files" if broken else "no fault"
-        click.echo(f"{len(verdict.records)} records, {verdict.images} of them with per-image statistics: {outcome}")
+        click.echo(f"records: {len(verdict.records)}, with per-image statistics: {verdict.images}")
+        click.echo(f"faults: {len(verdict.faults)}" + (f", files with any: {broken}" if broken else ""))
     if verdict.faults:
         sys.exit(1)
 

@@ -26,7 +26,7 @@ from ssl_motion.spec import BackboneSpec, RuntimeSpec, TransferSpec
 from ssl_motion.store import RunFolder, Store
 from ssl_motion.transfer import make_plan, transfer
 from ssl_motion.weights import save_weights
-from ssl_motion_reports.frame import entries
+from ssl_motion_reports.grouping import entries
 
 make_devkit = runpy.run_path(str(Path(__file__).parents[1] / "voc_devkit.py"))["make_devkit"]
 TRUNK = {"arch": "alexnet_mini", "width": 6}

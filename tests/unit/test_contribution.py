@@ -312,7 +312,7 @@ def test_validate_names_faults_and_ends_with_1(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert f"{file}: metrics.0.value: mIoU is 3.14" in done.output
     assert f"{tmp_path / 'broken.json'}: the file: " in done.output
-    assert "1 records" in done.output
+    assert "records: 1, with per-image statistics: 0\nfaults: 2, files with any: 2\n" in done.output
     assert CliRunner().invoke(validate_verb, []).exit_code == 0
     for nothing in (str(tmp_path / "none"), str(tmp_path / "empty")):
         (tmp_path / "empty").mkdir(exist_ok=True)

@@ -71,12 +71,13 @@ class Comparison:
     remarks: tuple[str, ...]
 
 
-def compare(one: Side, other: Side, sources: Mapping[str, Path]) -> Comparison:
+def compare(one: Side, other: Side, sources: Mapping[str, Path], cache: Path | None = None) -> Comparison:
     """Compare two sides of one protocol.
 
     Args:
         one, other: as `find_sides` gives them.
         sources: identity -> record file; statistics image by image lie beside it.
+        cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
     """
     first = one.records[0]
     names = [first.primary.name, *(metric.name for metric in first.metrics if not metric.primary)]
@@ -84,7 +85,7 @@ def compare(one: Side, other: Side, sources: Mapping[str, Path]) -> Comparison:
     for name in dict.fromkeys(names):
         figures = [_metric(side, name) for side in (one, other)]
         if figures[0] and figures[1]:
-            differences.append(_difference(name, one, other, figures, sources))
+            differences.append(_difference(name, one, other, figures, sources, cache))
             metrics.append(next(metric for metric in first.metrics if metric.name == name))
     classes = {}
     for group, known in first.details.items():
@@ -122,11 +123,16 @@ def _metric(side: Side, name: str) -> list[float]:
 
 
 def _difference(
-    name: str, one: Side, other: Side, figures: Sequence[Sequence[float]], sources: Mapping[str, Path]
+    name: str,
+    one: Side,
+    other: Side,
+    figures: Sequence[Sequence[float]],
+    sources: Mapping[str, Path],
+    cache: Path | None = None,
 ) -> Difference:
     ours, theirs = (
-        replicates_with(one.records, figures[0], sources),
-        replicates_with(other.records, figures[1], sources),
+        replicates_with(one.records, figures[0], sources, cache),
+        replicates_with(other.records, figures[1], sources, cache),
     )
     means = [math.fsum(values) / len(values) for values in figures]
     return Difference(name, means[0], means[1], paired_difference(ours, theirs))

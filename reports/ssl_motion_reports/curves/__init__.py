@@ -8,6 +8,7 @@ from typing import Any
 from ssl_motion.curves import CurveSpec
 from ssl_motion.fileio import write_text
 from ssl_motion.record import ResultRecord
+from ssl_motion_reports.collector import earlier_objects_left_alone
 from ssl_motion_reports.curves.draw import draw_curve
 from ssl_motion_reports.curves.points import build_curve
 from ssl_motion_reports.curves.shapes import Curve
@@ -41,11 +42,13 @@ def declared_curves(curves: Mapping[str, CurveSpec], declared: Mapping[str, Any]
     return {name: Declared(spec, tuple(listed_values(declared, spec.x))) for name, spec in curves.items()}
 
 
+@earlier_objects_left_alone()
 def write_curves(
     curves: Mapping[str, Declared],
     records: Sequence[ResultRecord],
     out: Path,
     sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
 ) -> dict[str, list[Path]]:
     """Draw curves from records.
 
@@ -54,6 +57,7 @@ def write_curves(
         records: to find the points in.
         out: folder to write into, made when missing.
         sources: identity -> record file; statistics image by image lie beside it.
+        cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
 
     Returns:
         Name -> PNG, SVG and CSV; none for a curve without results, and then files of an earlier report are removed.
@@ -64,7 +68,7 @@ def write_curves(
     """
     written = {}
     for name, each in curves.items():
-        curve = build_curve(name, each.spec, records, each.listed, sources)
+        curve = build_curve(name, each.spec, records, each.listed, sources, cache)
         files = draw_curve(curve, out / name)
         table = out / f"{name}.csv"
         if files:

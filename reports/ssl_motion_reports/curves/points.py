@@ -15,7 +15,7 @@ from ssl_motion_reports.curves.places import categories_of, facts_along_x, has_x
 from ssl_motion_reports.curves.shapes import Curve, Line, Panel, Point
 from ssl_motion_reports.curves.titles import panel_details
 from ssl_motion_reports.formatting import number
-from ssl_motion_reports.frame import entries
+from ssl_motion_reports.grouping import entries
 from ssl_motion_reports.labels import differing, settings
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.published.curves import published_curve
@@ -34,12 +34,14 @@ class _Reading:
         categories: texts of the x axis; none for a scale of numbers.
         along_x: facts of the protocol that go with x.
         sources: identity -> record file.
+        cache: folder that keeps what was computed of per-image files.
     """
 
     spec: CurveSpec
     categories: tuple[str, ...]
     along_x: frozenset[str]
     sources: Mapping[str, Path]
+    cache: Path | None
 
 
 def build_curve(
@@ -48,6 +50,7 @@ def build_curve(
     records: Sequence[ResultRecord],
     listed: Sequence[Any] = (),
     sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
 ) -> Curve:
     """Find a curve's points in records.
 
@@ -60,6 +63,7 @@ def build_curve(
         records: reproduced ones; others are left out.
         listed: values of x in the order of the axis, for categories; those that are not among them come last.
         sources: identity -> record file; statistics image by image lie beside it.
+        cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
 
     Raises:
         UsageError: No result has the metric, or no published curve the name.
@@ -76,12 +80,12 @@ def build_curve(
     by_protocol: dict[str, list[ResultRecord]] = {}
     for record in chosen:
         by_protocol.setdefault(_protocol_key(record, along_x), []).append(record)
-    references = [record for record in own if record.method in spec.references]
-    reading = _Reading(spec, tuple(categories_of(chosen, spec, listed)), along_x, sources or {})
-    drawn = []
-    for key, part in by_protocol.items():
-        level = [record for record in references if _protocol_key(record, along_x) == key]
-        drawn.append(_panel(part, level, reading))
+    references: dict[str, list[ResultRecord]] = {}
+    for record in own:
+        if record.method in spec.references:
+            references.setdefault(_protocol_key(record, along_x), []).append(record)
+    reading = _Reading(spec, tuple(categories_of(chosen, spec, listed)), along_x, sources or {}, cache)
+    drawn = [_panel(part, references.get(key, []), reading) for key, part in by_protocol.items()]
     panels, lonely = _worth_drawing(drawn)
     if lonely:
         remarks.append(f"{lonely} protocol{'s' if lonely > 1 else ''} with one place on the x axis: left out")
@@ -213,7 +217,7 @@ def _point(replicates: list[ResultRecord], reading: _Reading, *, is_level: bool 
         text=text,
         values=values,
         seeds=tuple(record.seed for record in replicates if record.seed is not None),
-        interval=interval_of(replicates, values, reading.sources),
+        interval=interval_of(replicates, values, reading.sources, reading.cache),
         records=tuple(replicates),
     )
 

@@ -11,13 +11,19 @@ from ssl_motion_reports.paper.texts import to_csv, to_html, to_latex, to_markdow
 __all__ = ["PaperTable", "build_tables", "to_csv", "to_html", "to_latex", "to_markdown", "write_paper"]
 
 
-def write_paper(records: Sequence[ResultRecord], out: Path, sources: Mapping[str, Path] | None = None) -> list[Path]:
+def write_paper(
+    records: Sequence[ResultRecord],
+    out: Path,
+    sources: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
+) -> list[Path]:
     """Write the papers' tables.
 
     Args:
         records: reproduced ones.
         out: folder to write into, made when missing.
         sources: identity -> record file, to link to; missing files are no error.
+        cache: folder that keeps what was computed of the per-image files beside them; None keeps nothing.
 
     Returns:
         Markdown, CSV, LaTeX, and a fragment of HTML. The same records give the same bytes.
@@ -26,7 +32,7 @@ def write_paper(records: Sequence[ResultRecord], out: Path, sources: Mapping[str
         RunError: The folder cannot be written.
     """
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
-    tables = build_tables(records, files)
+    tables = build_tables(records, files, cache)
     texts = {
         "md": to_markdown(tables, out, files),
         "csv": to_csv(tables),

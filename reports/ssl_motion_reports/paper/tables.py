@@ -91,26 +91,29 @@ class PaperTable:
         return self.lines + self.others
 
 
-def build_tables(records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None) -> list[PaperTable]:
+def build_tables(
+    records: Sequence[ResultRecord], sources: Mapping[str, Path] | None = None, cache: Path | None = None
+) -> list[PaperTable]:
     """Lay out all tables.
 
     Args:
         records: reproduced ones; published ones are left out, since the tables bring their own.
         sources: identity -> record file; statistics image by image lie beside it.
+        cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
     """
     board = build_board([record for record in records if record.origin.kind == "reproduced"])
     groups = [group for group in board.groups if group.reproduced]
-    return [_table(layout, groups, sources or {}) for layout in layouts()]
+    return [_table(layout, groups, sources or {}, cache) for layout in layouts()]
 
 
-def _table(layout: Layout, groups: Sequence[Group], sources: Mapping[str, Path]) -> PaperTable:
+def _table(layout: Layout, groups: Sequence[Group], sources: Mapping[str, Path], cache: Path | None) -> PaperTable:
     own: dict[str, list[Line]] = {}
     elsewhere: set[str] = set()
     for group in groups:
         for entry in group.entries:
             columns = [column for column in layout.columns if column.measures(entry.records[0])]
             if columns and layout.has_trunk(group.backbone):
-                own.setdefault(entry.method, []).append(_reproduced(entry, group, columns, sources))
+                own.setdefault(entry.method, []).append(_reproduced(entry, group, columns, sources, cache))
             elif columns:
                 elsewhere.add(group.backbone)
     lines = []
@@ -151,7 +154,9 @@ def _printed(row: Row, layout: Layout) -> Line:
     )
 
 
-def _reproduced(entry: Entry, group: Group, columns: Sequence[Column], sources: Mapping[str, Path]) -> Line:
+def _reproduced(
+    entry: Entry, group: Group, columns: Sequence[Column], sources: Mapping[str, Path], cache: Path | None
+) -> Line:
     figures = {}
     for column in columns:
         found = [column.value(record) for record in entry.records]
@@ -162,7 +167,7 @@ def _reproduced(entry: Entry, group: Group, columns: Sequence[Column], sources: 
         spread = (
             math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)) if values[1:] else None
         )
-        interval = interval_of(entry.records, values, sources)
+        interval = interval_of(entry.records, values, sources, cache)
         figures[column.name] = Figure(figure(mean, spread), mean, values, interval)
     world = "" if group.world in group.detail else group.world
     return Line(

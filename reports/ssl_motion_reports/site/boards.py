@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ssl_motion_reports.page import details
+from ssl_motion_reports.page import as_json, details
 from ssl_motion_reports.shapes import Entry
 from ssl_motion_reports.site.answer import all_evidence, answer
 from ssl_motion_reports.site.assets import ARCHIVE
@@ -60,21 +60,17 @@ def board_pages(content: Content, render: Renderer) -> Iterator[tuple[str, str]]
                 title=page.title,
                 notes=(),
                 board=page.board,
-                details=_published(page),
+                panels=as_json(_published(page), {}),
                 behind=behind,
                 method_page=method_page,
             ),
         )
 
 
-def _published(page: BoardPage) -> dict[str, Any]:
+def _published(page: BoardPage) -> Iterator[tuple[str, dict[str, Any]]]:
     """What panels say of published rows: what their table does not say already."""
-    panels = details(page.board, {}, lambda entry: entry.origin == "reported")
-    for panel in panels.values():
-        panel["facts"] = []
-        for record in panel["records"]:
-            record["folds"] = [fold for fold in record["folds"] if fold[0] != "protocol"]
-    return panels
+    for key, panel in details(page.board, {}, lambda entry: entry.origin == "reported"):
+        yield key, {**panel, "facts": []}
 
 
 def _note(page: BoardPage) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ssl_motion.errors import UsageError
 from ssl_motion.folders import replaced_folder
 from ssl_motion.record import ResultRecord
+from ssl_motion_reports.collector import earlier_objects_left_alone
 from ssl_motion_reports.site.assets import copy_drawing, pack_records, write, write_assets
 from ssl_motion_reports.site.boards import board_pages, home_page
 from ssl_motion_reports.site.content import Content, Picture, gather
@@ -56,7 +57,7 @@ def write_site(
         raise UsageError(
             f"{out} holds something that was not written by this report. Name another folder, or empty it."
         )
-    with replaced_folder(out, lambda name: True) as folder:
+    with earlier_objects_left_alone(), replaced_folder(out, lambda name: True) as folder:
         (folder / MARK).touch()
         write_assets(folder)
         packs = pack_records(

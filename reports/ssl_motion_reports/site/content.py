@@ -8,7 +8,8 @@ from pathlib import Path
 from ssl_motion.identity import digest
 from ssl_motion.record import ResultRecord
 from ssl_motion_reports.board import build_board
-from ssl_motion_reports.frame import unique
+from ssl_motion_reports.collector import paused_collector
+from ssl_motion_reports.grouping import unique
 from ssl_motion_reports.shapes import Board, Entry, Group, TaskBoard
 from ssl_motion_reports.site.addresses import Addresses, base_method, file_name
 from ssl_motion_reports.site.describe import Description, describe_start
@@ -103,6 +104,7 @@ class Content:
                     yield group, entry
 
 
+@paused_collector()
 def gather(
     records: Sequence[ResultRecord],
     sources: Mapping[str, Path],

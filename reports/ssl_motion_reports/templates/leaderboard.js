@@ -107,7 +107,7 @@
 
   // The panel of an entry: figures and the records behind them.
   const panel = byId("panel");
-  const entries = panel ? JSON.parse(byId("records").textContent) : {};
+  const { entries, protocols } = panel ? JSON.parse(byId("records").textContent) : { entries: {}, protocols: {} };
   let open = null;
   const list = (pairs) => {
     const node = make("dl");
@@ -133,6 +133,7 @@
       body.append(list(pairs));
       for (const [name, content] of record.folds) body.append(fold(name, content));
     }
+    if (Object.hasOwn(protocols, entry.protocol)) body.append(fold("protocol", protocols[entry.protocol]));
     if (!panel.open) panel.showModal();
     panel.scrollTop = 0;
   };

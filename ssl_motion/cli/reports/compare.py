@@ -46,11 +46,12 @@ def command(
     from ssl_motion.paths import runs_root
     from ssl_motion.store import Store
     from ssl_motion_reports.compare import compare, find_sides, folder_name, verdict, write_comparison
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
 
     runs = runs_root(runs_folder)
     records, known = own_records(runs, record_folders)
     first, second, sources = find_sides(one, other, records, known, task=task, protocol=protocol)
-    comparison = compare(first, second, sources)
+    comparison = compare(first, second, sources, runs / IMAGE_DRAWS)
     click.echo(verdict(comparison))
     folder = Path(out) if out else runs / "reports" / "compare" / folder_name(comparison)
     pictures: list[Path] = []

@@ -25,6 +25,7 @@ def command(
     from ssl_motion.paths import config_root, runs_root
     from ssl_motion.sweep import load_suite
     from ssl_motion_reports.curves import write_curves
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
 
     names = list(suite) or sorted(path.stem for path in (config_root() / "suites").glob("[!_]*.yaml"))
     curves = curves_of({name: load_suite(name) for name in names})
@@ -35,7 +36,8 @@ def command(
         )
     runs = runs_root(runs_folder)
     records, sources = own_records(runs, record_folders)
-    written = write_curves(curves, records, Path(out) if out else runs / "reports" / "curves", sources)
+    folder = Path(out) if out else runs / "reports" / "curves"
+    written = write_curves(curves, records, folder, sources, runs / IMAGE_DRAWS)
     if as_json:
         click.echo(json.dumps({name: [str(path) for path in files] for name, files in written.items()}, indent=2))
         return

@@ -36,28 +36,21 @@ def command(
         if no_published:
             raise UsageError(message)
         click.echo(f"{message}\nOnly published numbers are shown.", err=True)
-    from ssl_motion_reports.leaderboard import (
-        IMAGE_DRAWS,
-        as_data,
-        dump,
-        print_leaderboard,
-        select_task,
-        write_leaderboard,
-    )
+    from ssl_motion_reports.board import build_board
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, as_data, dump, select_task, write_board
     from ssl_motion_reports.published import published_records
 
     everything = records + ([] if no_published else published_records())
     if task is not None:
         everything = select_task(everything, task)
-    cache = runs / IMAGE_DRAWS
-    folder = Path(out) if out else runs / "reports" / "leaderboard"
-    written = write_leaderboard(everything, folder, sources=sources, cache=cache)
+    board = build_board(everything, sources, runs / IMAGE_DRAWS)
+    written = write_board(board, Path(out) if out else runs / "reports" / "leaderboard", sources=sources)
     if as_json:
-        from ssl_motion_reports.board import build_board
-
-        click.echo(dump({"files": [str(path) for path in written], **as_data(build_board(everything, sources, cache))}))
+        click.echo(dump({"files": [str(path) for path in written], **as_data(board)}))
         return
     if records:
-        print_leaderboard(everything, sources=sources, cache=cache)
+        from ssl_motion_reports.terminal import print_board
+
+        print_board(board)
     for path in written:
         click.echo(str(path))

@@ -17,11 +17,13 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
     from pathlib import Path
 
     from ssl_motion.paths import runs_root
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
     from ssl_motion_reports.paper import write_paper
 
     runs = runs_root(runs_folder)
     records, sources = own_records(runs, record_folders)
     if not records:
         click.echo(f"no finished transfer runs below {runs}, and no records: printed rows alone. {FIRST}", err=True)
-    for path in write_paper(records, Path(out) if out else runs / "reports" / "paper", sources):
+    folder = Path(out) if out else runs / "reports" / "paper"
+    for path in write_paper(records, folder, sources, runs / IMAGE_DRAWS):
         click.echo(str(path))

@@ -37,13 +37,14 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
     folder = Path(out) if out else runs / "reports" / "site"
     suites = sorted((config_root() / "suites").glob("[!_]*.yaml"))
     curves = curves_of({path.stem: load_suite(str(path)) for path in suites})
-    drawn = write_curves(curves, records, runs / "reports" / "curves", sources)
+    cache = runs / IMAGE_DRAWS
+    drawn = write_curves(curves, records, runs / "reports" / "curves", sources, cache)
     home = write_site(
         everything,
         folder,
         sources=sources,
         methods=describe_methods(),
         pictures=pictures_of(curves, drawn),
-        cache=runs / IMAGE_DRAWS,
+        cache=cache,
     )
     click.echo(str(home))

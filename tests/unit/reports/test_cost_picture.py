@@ -26,6 +26,12 @@ def drawn(monkeypatch):
     return figures
 
 
+def _diamonds(axes):
+    """Point -> colour of its face."""
+    lines = [line for line in axes.lines if line.get_marker() == "D"]
+    return {tuple(map(float, point)): line.get_markerfacecolor() for line in lines for point in line.get_xydata()}
+
+
 def _records(make_record, points):
     """`points`: method -> (mean, seconds); seconds None for no pretraining."""
     records = []
@@ -47,8 +53,7 @@ def test_each_timed_entry_is_a_point_at_its_cost_and_mean(make_record, tmp_path,
     assert files[0].read_bytes().startswith(b"\x89PNG")
     assert files[1].read_text().lstrip().startswith("<?xml")
     (axes,) = drawn[0].axes
-    diamonds = {tuple(map(float, line.get_xydata()[0])) for line in axes.lines if line.get_marker() == "D"}
-    assert sorted(diamonds) == [pytest.approx(each) for each in ((45.0, 42.0), (50.0, 30.0), (90.0, 28.0))]
+    assert sorted(_diamonds(axes)) == [pytest.approx(each) for each in ((45.0, 42.0), (50.0, 30.0), (90.0, 28.0))]
     assert axes.get_xscale() == "log"
     names = {text.get_text() for text in axes.texts if isinstance(text, Annotation)}
     assert names == set(points)
@@ -70,10 +75,9 @@ def test_labels_of_a_crowd_do_not_overlap(make_record, tmp_path, drawn, seed):
     boxes = [Text.get_window_extent(text) for text in labels]
     for one, other in itertools.combinations(boxes, 2):
         assert not one.overlaps(other)
-    for line in axes.lines:
-        if line.get_marker() == "D":
-            place = axes.transData.transform(line.get_xydata()[0])
-            assert not any(box.contains(*place) for box in boxes)
+    for point in _diamonds(axes):
+        place = axes.transData.transform(point)
+        assert not any(box.contains(*place) for box in boxes)
 
 
 def test_a_crowd_is_numbered_by_rank(make_record, tmp_path, drawn):
@@ -88,11 +92,7 @@ def test_a_crowd_is_numbered_by_rank(make_record, tmp_path, drawn):
 def test_entries_like_random_are_hollow(make_record, tmp_path, drawn):
     points = {"cmp": (40.0, 90.0), "cmp, shuffled flow": (20.1, 91.0), "random": (20.0, None)}
     draw_costs(build_board(_records(make_record, points)), tmp_path / "cost")
-    faces = {
-        round(float(line.get_ydata()[0]), 1): line.get_markerfacecolor()
-        for line in drawn[0].axes[0].lines
-        if line.get_marker() == "D"
-    }
+    faces = {round(mean, 1): face for (_, mean), face in _diamonds(drawn[0].axes[0]).items()}
     assert faces[20.1] == "white"
     assert faces[40.0] != "white"
 

@@ -134,7 +134,7 @@ def test_names_are_printed_as_they_are(make_record, make_reported, tmp_path, nam
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in other.tags]  # no name became markup
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
     assert page.scripts[1] == other.scripts[1]
-    titles = [entry["title"] for entry in json.loads(page.scripts[0]).values()]
+    titles = [entry["title"] for entry in json.loads(page.scripts[0])["entries"].values()]
     assert name in titles
 
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(files[".md"])
@@ -222,10 +222,11 @@ def test_figures_link_to_their_records(make_record, tmp_path):
     write_leaderboard(records, tmp_path / "out", sources=sources)
     address = f"../runs%20with%20space/transfer/cmp-{records[0].identity}/record.json"
     assert f"[seed 0]({address})" in (tmp_path / "out" / "leaderboard.md").read_text()
-    details = json.loads(_Page((tmp_path / "out" / "leaderboard.html").read_text()).scripts[0])
-    (entry,) = details.values()
+    panels = json.loads(_Page((tmp_path / "out" / "leaderboard.html").read_text()).scripts[0])
+    (entry,) = panels["entries"].values()
     assert entry["records"][0]["file"] == address
     folds = dict(entry["records"][0]["folds"])
+    assert panels["protocols"][entry["protocol"]] == records[0].protocol
     assert folds["spec"] == records[0].spec
     assert folds["pretraining"]["spec"]["iterations"] == 800
     assert ["code", "c0ffee" * 6 + "abcd"] in entry["records"][0]["facts"]

@@ -1,5 +1,7 @@
 """Leaderboards of many records: broken files among them, pictures that stop, no time that grows with the square."""
 
+import json
+import random
 import runpy
 import time
 from pathlib import Path
@@ -52,6 +54,39 @@ def test_broken_files_hide_no_other(tmp_path: Path) -> None:
     assert done.stderr.count("left out") == len(BROKEN) + 1
     assert "left out" not in done.stdout
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == clean
+
+
+def damage(content: bytes, how: str, rng: random.Random) -> bytes:
+    """A file as a full disk, a crash or a bad transfer leaves it; the record in it is lost for certain."""
+    place = rng.randrange(1, len(content) - 2)  # the last two are the brace and the end of its line
+    return {
+        "cut off": content[:place],
+        "filled with zeros": content[:place] + bytes(len(content) - place),
+        "without its beginning": content[place + 1 :],
+        "twice in one": content[:place] + content,
+        "of another kind": json.dumps({"data": list(content[:50])}).encode(),
+    }[how]
+
+
+DAMAGES = ("cut off", "filled with zeros", "without its beginning", "twice in one", "of another kind")
+
+
+def test_damaged_files_among_thousands_are_named_and_cost_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many["write_records"](tmp_path, 3000)
+    files = folder_records(tmp_path)
+    rng = random.Random(3)
+    broken = {file: DAMAGES[place % len(DAMAGES)] for place, file in enumerate(rng.sample(files, 150))}
+    for file, how in broken.items():
+        file.write_bytes(damage(file.read_bytes(), how, rng))
+    records, sources = collect_records(files)
+    assert {sources[record.identity] for record in records} == set(files) - set(broken)
+    assert all(path.stem.endswith(identity) for identity, path in sources.items())
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(broken)
+    for file, how in broken.items():
+        assert sum(f"left out: {file}: not a result record" in line for line in lines) == 1, how
 
 
 @pytest.mark.parametrize("content", [b'"metrics": []', b'"metrics": [{"name": "mIoU", "value": 1e999}]'])

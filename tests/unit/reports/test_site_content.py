@@ -14,7 +14,7 @@ import pytest
 from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Provenance, Reproduced, read_record
 from ssl_motion_reports.differences import differences
-from ssl_motion_reports.frame import entries
+from ssl_motion_reports.grouping import entries
 from ssl_motion_reports.leaderboard import committed_records
 from ssl_motion_reports.published import published_records
 from ssl_motion_reports.site import describe_methods, write_site
@@ -145,7 +145,7 @@ def test_every_link_leads_to_a_file_and_a_place_in_it(records, tmp_path):
     checked = 0
     for name, page in found.items():
         assert len(page.ids) == len(set(page.ids)), name
-        panels = {key for script in page.scripts if script.startswith("{") for key in json.loads(script)}
+        panels = {key for script in page.scripts if script.startswith("{") for key in json.loads(script)["entries"]}
         for link in page.links:
             if link == "data:,":
                 continue

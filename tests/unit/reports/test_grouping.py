@@ -1,40 +1,52 @@
 """Mean and spread over replicates, and what counts as one."""
 
-import math
 import statistics
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_motion_reports.frame import COLUMNS, entries, replicate_key, summarise, tidy, unique
+from ssl_motion.record import MetricValue
+from ssl_motion_reports.board import build_board
+from ssl_motion_reports.grouping import entries, replicate_key, unique
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
 def test_mean_and_spread_are_those_of_the_textbook(make_record, values):
     records = [make_record(seed=seed, value=value) for seed, value in enumerate(values)]
-    line = summarise(tidy(records)).query("metric == 'mIoU'").iloc[0]
-    assert line["mean"] == pytest.approx(math.fsum(values) / len(values), rel=1e-12, abs=1e-12)
-    assert line["n"] == len(values)
-    assert line["seeds"] == tuple(range(len(values)))
-    assert line["values"] == tuple(values)
+    (entry,) = build_board(records).groups[0].entries
+    found = entry.values["mIoU"]
+    assert found.mean == pytest.approx(statistics.fmean(values), rel=1e-12, abs=1e-12)
+    assert found.values == tuple(values)
+    assert entry.seeds == tuple(range(len(values)))
     if len(values) == 1:
-        assert math.isnan(line["std"])
+        assert found.std is None
     else:
-        assert line["std"] == pytest.approx(statistics.stdev(values), rel=1e-9, abs=1e-9)
+        assert found.std == pytest.approx(statistics.stdev(values), rel=1e-9, abs=1e-9)
 
 
-def test_a_line_for_each_record_and_metric(make_record, make_reported):
-    frame = tidy([make_record(seed=0), make_record(seed=1), make_reported(value=44.5)])
-    assert list(frame.columns) == COLUMNS
-    assert len(frame) == 5
-    assert set(frame["origin"]) == {"reproduced", "reported"}
-    own = frame[frame["origin"] == "reproduced"]
-    assert own["pairs"].tolist() == [8000] * 4
-    assert own["transfer_seconds"].tolist() == [60.0] * 4
-    assert own["flow_supervision"].unique().tolist() == ["exact flow"]
-    assert len(tidy([])) == 0
+def test_what_replicates_share_and_cost(make_record, make_reported):
+    slow = make_record(seed=1)
+    slow = slow.model_copy(update={"pretraining": slow.pretraining.model_copy(update={"wall_seconds": 201.0})})
+    board = build_board([make_record(seed=0), slow, make_record("random"), make_reported(value=44.5)])
+    own, random, reported = (
+        next(entry for group in board.groups for entry in group.entries if (entry.method, entry.origin) == each)
+        for each in (("cmp", "reproduced"), ("random", "reproduced"), ("cmp", "reported"))
+    )
+    assert (own.data, own.pairs, own.flow_supervision) == ("puppets-still", 8000, "exact flow")
+    assert (own.pretrainings, own.pretraining_seconds, own.transfer_seconds) == (2, 150.5, 60.0)
+    assert (random.data, random.pairs, random.flow_supervision) == ("none", None, "not used")
+    assert (random.pretrainings, random.pretraining_seconds, random.transfer_seconds) == (0, None, 60.0)
+    assert (reported.data, reported.seeds, reported.transfer_seconds) == ("YFCC", (), None)
+    assert build_board([]).groups == []
+
+
+def test_a_metric_that_a_seed_lacks_is_averaged_over_the_others(make_record):
+    two = [MetricValue(name="mIoU", value=30.0, primary=True), MetricValue(name="aAcc", value=70.0)]
+    (entry,) = build_board([make_record(seed=0, metrics=two), make_record(seed=1, metrics=two[:1])]).groups[0].entries
+    assert {name: each.values for name, each in entry.values.items()} == {"mIoU": (30.0, 30.0), "aAcc": (70.0,)}
+    assert entry.seeds == (0, 1)
 
 
 def test_only_seeds_are_averaged_over(make_record):
@@ -102,4 +114,5 @@ def test_of_one_identity_the_latest_record_stays(make_record):
 
 def test_published_numbers_are_never_averaged(make_reported):
     twice = [make_reported(value=44.5), make_reported(value=42.9)]
-    assert sorted(summarise(tidy(twice))["mean"]) == [42.9, 44.5]
+    (group,) = build_board(twice).groups
+    assert sorted(entry.values["mIoU"].mean for entry in group.entries) == [42.9, 44.5]

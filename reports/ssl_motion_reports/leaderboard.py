@@ -52,9 +52,10 @@ def write_leaderboard(
         RunError: The folder cannot be written.
     """
     from ssl_motion_reports.cost_picture import draw_costs
+    from ssl_motion_reports.latex_tables import to_latex
     from ssl_motion_reports.page import to_html
     from ssl_motion_reports.picture import draw
-    from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
+    from ssl_motion_reports.texts import to_csv, to_markdown
 
     board = build_board(records, sources, cache)
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
@@ -115,6 +116,7 @@ def as_data(board: Board) -> dict[str, Any]:
                         **{name: getattr(entry, name) for name in ("images_seen", "images_per_second")},
                         **{name: getattr(entry, name) for name in ("peak_memory_mib", "device")},
                         **{name: getattr(entry, name) for name in ("letters", "versus_random", "rank_interval")},
+                        "reported": [asdict(each) for each in entry.reported],
                         "interval": None if entry.interval is None else asdict(entry.interval),
                         "metrics": {
                             name: {"mean": value.mean, "std": value.std, "values": value.values}

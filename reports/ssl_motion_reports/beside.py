@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
-from ssl_motion_reports.formatting import amount
-from ssl_motion_reports.published import repeated_by
+from ssl_motion_reports.formatting import abridged, amount
+from ssl_motion_reports.published import UNKNOWN, repeated_by
 from ssl_motion_reports.shapes import Beside, Entry, Group
 
 
@@ -57,7 +57,7 @@ def _architecture(backbone: str) -> str:
 def _row(entry: Entry, own: float, record: ResultRecord, printed: MetricValue) -> Beside:
     origin, before = record.origin, record.pretraining
     assert isinstance(origin, Reported)
-    differs = ["its protocol is not wholly known"]
+    differs = [_protocol_words(record)]
     if before is not None and (before.pairs is not None or before.data != entry.data):
         theirs = before.data if before.pairs is None else f"{before.data}, {amount(before.pairs)}"
         differs.append(f"learned from {theirs}")
@@ -67,3 +67,14 @@ def _row(entry: Entry, own: float, record: ResultRecord, printed: MetricValue) -
     differs += [origin.confounds] if origin.confounds else []
     source = ", ".join(part for part in (origin.publication, origin.table) if part)
     return Beside(printed.value, own - printed.value, source, tuple(differs))
+
+
+def _protocol_words(record: ResultRecord) -> str:
+    """What is known of a published protocol, such as head, batch norm and validation split, and what is not."""
+    facts = {
+        name.replace("_", " "): value for name, value in record.protocol.items() if name not in ("dataset", "setup")
+    }
+    known = ", ".join(f"{name} {abridged(value)}" for name, value in facts.items() if value != UNKNOWN)
+    unknown = ", ".join(name for name, value in facts.items() if value == UNKNOWN)
+    said = [f"{what}: {names}" for what, names in (("known", known), ("unknown", unknown)) if names]
+    return f"its protocol is not wholly known ({'; '.join(said)})"

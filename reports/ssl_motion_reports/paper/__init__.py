@@ -1,23 +1,31 @@
-"""The papers' tables as printed, with reproduced rows in their places, in every format."""
+"""The papers' tables and curves as printed, with reproduced rows in their places, in every format."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ssl_motion.fileio import write_text
 from ssl_motion.record import ResultRecord
+from ssl_motion_reports.curves import Declared
+from ssl_motion_reports.paper.curves import curve_tables
 from ssl_motion_reports.paper.tables import PaperTable, build_tables
 from ssl_motion_reports.paper.texts import to_csv, to_html, to_latex, to_markdown
 
 __all__ = ["PaperTable", "build_tables", "to_csv", "to_html", "to_latex", "to_markdown", "write_paper"]
 
 
-def write_paper(records: Sequence[ResultRecord], out: Path, sources: Mapping[str, Path] | None = None) -> list[Path]:
-    """Write the papers' tables.
+def write_paper(
+    records: Sequence[ResultRecord],
+    out: Path,
+    sources: Mapping[str, Path] | None = None,
+    curves: Mapping[str, Declared] | None = None,
+) -> list[Path]:
+    """Write the papers' tables, and their curves as tables.
 
     Args:
         records: reproduced ones.
         out: folder to write into, made when missing.
         sources: identity -> record file, to link to; missing files are no error.
+        curves: that suites declare, by name, for the reproduced points of the papers' curves.
 
     Returns:
         Markdown, CSV, LaTeX, and a fragment of HTML. The same records give the same bytes.
@@ -26,7 +34,7 @@ def write_paper(records: Sequence[ResultRecord], out: Path, sources: Mapping[str
         RunError: The folder cannot be written.
     """
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
-    tables = build_tables(records, files)
+    tables = [*build_tables(records, files), *curve_tables(curves or {}, records, files)]
     texts = {
         "md": to_markdown(tables, out, files),
         "csv": to_csv(tables),

@@ -35,7 +35,7 @@ def test_the_printed_row_is_found_with_its_difference_and_its_confounds(repeated
     assert not [each for each in others if "Table 1" in each.source and each.value == own.value]
     assert (own.value, own.difference) == (44.5, pytest.approx(43.0 - 44.5))
     assert own.source == "CMP (Zhan et al., CVPR 2019), Table 1"
-    assert own.differs[0] == "its protocol is not wholly known"
+    assert own.differs[0] == "its protocol is not wholly known (known: head fcn32s; unknown: val split)"
     assert "learned from YFCC + YouTube9K, 3.22M" in own.differs
     assert "flow supervision synthetic labels" in own.differs
     (half,) = _entry(repeated("pathak")).reported

@@ -110,14 +110,13 @@ _LATEX = {
     "*": "{*}",
     PLUS_MINUS: r"$\pm$",
     "\N{DAGGER}": r"\textdagger{}",
-    "\N{EN DASH}": "--",
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
     "\N{MINUS SIGN}": "$-$",
     "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
     "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
 }
-_LIGATURES = "-,"
-"""Signs that LaTeX draws together with the same sign beside them: "--" is a dash, ",," a quotation mark."""
+# Signs that LaTeX draws together with those beside them: "--" is a dash, ",," a quotation mark.
+_JOINING = {"-": "-\N{EN DASH}", "\N{EN DASH}": "-\N{EN DASH}", ",": ","}
 # What pdfLaTeX prints as it is with T1 fonts and textcomp (its t1enc.dfu and ts1enc.dfu).
 _PRINTED = re.compile(
     "[ -~\u00a0-\u00b7\u00b9-\u0125\u0128-\u0131\u0134-\u0137\u0139-\u013e\u0141-\u0148\u014a-\u0165\u0168-\u017e"
@@ -133,9 +132,10 @@ def latex(text: str) -> str:
     cleaned = plain(text).strip()
     signs = []
     for index, sign in enumerate(cleaned):
-        if sign in _LIGATURES:
-            is_doubled = sign in (cleaned[index - 1 : index], cleaned[index + 1 : index + 2])
-            signs.append(f"{{{sign}}}" if is_doubled else sign)
+        if sign in _JOINING:
+            written = "--" if sign == "\N{EN DASH}" else sign
+            beside = cleaned[max(0, index - 1) : index] + cleaned[index + 1 : index + 2]
+            signs.append(f"{{{written}}}" if any(each in _JOINING[sign] for each in beside) else written)
         elif sign in _LATEX:
             signs.append(_LATEX[sign])
         else:

@@ -64,12 +64,13 @@ def _own_points(curves: Sequence[Curve]) -> Iterator[tuple[Point, Panel, str, bo
     """Yield every reproduced point once (suites share runs), with its panel, its line's label, and the kind of axis."""
     seen: set[tuple[str, ...]] = set()
     for curve in curves:
-        for panel, line in ((panel, line) for panel in curve.panels for line in panel.lines if not line.is_reference):
-            for point in line.points:
+        for panel in curve.panels:
+            own = [(line.label, point) for line in panel.lines if not line.is_reference for point in line.points]
+            for label, point in own:
                 key = tuple(record.identity for record in point.records)
                 if key not in seen:
                     seen.add(key)
-                    yield point, panel, line.label, bool(curve.categories)
+                    yield point, panel, label, bool(curve.categories)
 
 
 def _place(point: Point, printed: Sequence[PublishedPoint], *, is_category: bool) -> int | None:

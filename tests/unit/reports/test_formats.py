@@ -174,7 +174,8 @@ _ESCAPES = {
     "\\textbackslash{}": "\\", "\\textasciitilde{}": "~", "\\textasciicircum{}": "^", "\\textless{}": "<",
     "\\textgreater{}": ">", "\\textbar{}": "|", "\\textquotedbl{}": '"', "\\textasciigrave{}": "`",
     "\\textquotesingle{}": "'", "{-}": "-", "{,}": ",", "{[}": "[", "{*}": "*", "$\\pm$": "±", "\\textdagger{}": "†",
-    "--": "\N{EN DASH}", "\\ldots{}": "…", "$-$": "\N{MINUS SIGN}", "$\\leq$": "≤", "$\\geq$": "≥",
+    "{--}": "\N{EN DASH}", "--": "\N{EN DASH}", "\\ldots{}": "…",
+    "$-$": "\N{MINUS SIGN}", "$\\leq$": "≤", "$\\geq$": "≥",
     **{"\\" + sign: sign for sign in "{}$&#%_"},
 }  # fmt: skip
 _ESCAPE = re.compile("|".join(re.escape(text) for text in sorted(_ESCAPES, key=len, reverse=True)))

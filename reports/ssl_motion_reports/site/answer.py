@@ -55,7 +55,9 @@ class Evidence:
     def clearness(self) -> float:
         """The lead in units of what is needed to resolve it: above 1 where it is resolved."""
         half = (self.lead.high - self.lead.low) / 2
-        return self.lead.estimate / half if half else math.inf
+        if half:
+            return self.lead.estimate / half
+        return math.inf if self.lead.estimate else 0.0
 
 
 def is_motion(entry: Entry) -> bool:
@@ -170,9 +172,9 @@ def _clearest(found: Sequence[Evidence]) -> str:
 def _lead(each: Evidence) -> str:
     """The lead in words: how large, how sure, over whom, where, from how many seeds."""
     size = difference_words(each.lead.estimate, primary(each.group))
-    return (
-        f"{size} over {each.second.label} under {each.group.title} ({_sure(each.lead)}, {each.lead.seeds} seeds each)"
-    )
+    ours, theirs = len(each.best.records), len(each.second.records)
+    seeds = f"{ours} seeds each" if ours == theirs else f"{ours} and {theirs} seeds"
+    return f"{size} over {each.second.label} under {each.group.title} ({_sure(each.lead)}, {seeds})"
 
 
 def _sure(known: Interval) -> str:

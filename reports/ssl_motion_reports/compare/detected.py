@@ -70,7 +70,8 @@ def draw_detections(
             below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
             sides = [each.truth, shown(each.one), shown(each.other)]
             for column, (objects, words) in enumerate(zip(sides, [each.name, *below], strict=True)):
-                axes = grid.axes(figure, row, column, words)
+                said = words if len(objects.labels) else f"{words} (nothing found)".strip()
+                axes = grid.axes(figure, row, column, said)
                 axes.imshow(_with_masks(each.image, objects), interpolation="nearest")
                 right = np.ones(len(objects.labels), dtype=bool) if column == 0 else right_ones(objects, each.truth)
                 _boxes(axes, objects, right, classes, is_truth=column == 0)

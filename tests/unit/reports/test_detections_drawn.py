@@ -98,20 +98,21 @@ def test_boxes_and_masks_are_drawn_where_they_are(make_record, tmp_path, drawn_a
     one = objects([(6, 10, 25, 20, 0, 0.91)], mask)
     other = objects([(40, 5, 55, 15, 1, 0.75), (0, 0, 5, 5, 0, 0.1)], np.zeros((2, 40, 60), bool))
     picture = Detected("image 7", np.full((40, 60, 3), 200, np.uint8), truth, one, other)
+    empty = Detected("image 8", picture.image, objects([]), objects([]), one)
     files = [
-        draw_detections(comparison, [picture], ["cat", "dog"], tmp_path / name, "by runs")
+        draw_detections(comparison, [picture, empty], ["cat", "dog"], tmp_path / name, "by runs")
         for name in ("a.png", "b.png")
     ]
     assert files[0][0].read_bytes() == files[1][0].read_bytes()
     axes = drawn_axes()
-    assert len(axes) == 3
+    assert len(axes) == 6
     boxes = [[each for each in side.patches if isinstance(each, Rectangle)] for side in axes]
     places = [
         [(each.get_x() + 0.5, each.get_y() + 0.5, each.get_width(), each.get_height()) for each in side]
         for side in boxes
     ]
-    assert places == [[(5, 10, 20, 10)], [(6, 10, 19, 10)], [(40, 5, 15, 10)]]
-    assert [side[0].get_linestyle() for side in boxes] == ["-", "-", (0, (3, 1.6))]
+    assert places == [[(5, 10, 20, 10)], [(6, 10, 19, 10)], [(40, 5, 15, 10)], [], [], [(6, 10, 19, 10)]]
+    assert [side[0].get_linestyle() for side in boxes[:3]] == ["-", "-", (0, (3, 1.6))]
     shown_pixels = axes[0].images[0].get_array()
     np.testing.assert_array_equal(shown_pixels[0, 0], [200] * 3)
     expected = 0.5 * 200 + 0.5 * 255 * np.array(to_rgb(boxes[0][0].get_edgecolor()))
@@ -119,5 +120,6 @@ def test_boxes_and_masks_are_drawn_where_they_are(make_record, tmp_path, drawn_a
     texts = list(drawn_texts)
     assert {"cat", "cat 0.91", "dog 0.75", "image 7"} <= set(texts)
     assert "cat 0.10" not in texts
+    assert {"image 8 (nothing found)", "(nothing found)"} <= set(texts)
     assert draw_detections(comparison, [], ["cat"], tmp_path / "a.png", "") == []
     assert not (tmp_path / "a.png").exists()

@@ -128,6 +128,6 @@ def _boxes(
         words = cut(plain(classes[int(objects.labels[place])]), 16)
         words += "" if is_truth else f" {objects.scores[place]:.2f}"
         axes.text(
-            min(max(left, 0), 0.8 * width), max(top, 0.02 * height), words, fontsize=6, color=INK, va="bottom",
+            min(max(left, 0), 0.8 * width), max(top, 0.06 * height), words, fontsize=6, color=INK, va="bottom",
             clip_on=True, bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8},
         )  # fmt: skip

@@ -6,7 +6,7 @@ A suite declares its curves; reports draw them from records alone. Places in a r
 
 from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, model_validator
 
 from ssl_motion.record import ResultRecord
 from ssl_motion.spec import Strict
@@ -20,6 +20,8 @@ class CurveSpec(Strict):
         x: place in the record of what varies.
         x_label: what it is, with its unit.
         x_scale: "category" keeps the order in which a suite lists the values.
+        kind: "line" joins means over seeds along x; "scatter" draws every run as a point of its own, joins none, and
+            says by a rank correlation whether x goes with y: for an x that was measured and not set.
         y: name of the metric; None for each protocol's primary one.
         lines: places in the record; results that agree in all of them (and in their protocol) share a line.
         where: place in the record -> value, or list of values, of the results that belong to the curve.
@@ -31,11 +33,18 @@ class CurveSpec(Strict):
     x: str
     x_label: str
     x_scale: Literal["linear", "log2", "category"] = "linear"
+    kind: Literal["line", "scatter"] = "line"
     y: str | None = None
     lines: list[str] = []
     where: dict[str, JsonValue] = {}
     references: list[str] = ["random"]
     published: str | None = None
+
+    @model_validator(mode="after")
+    def _has_ranks(self) -> "CurveSpec":
+        if self.kind == "scatter" and self.x_scale == "category":
+            raise ValueError("kind: scatter needs numbers on the x axis; x_scale: category has none")
+        return self
 
 
 def place(record: ResultRecord, path: str) -> Any:

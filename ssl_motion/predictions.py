@@ -8,7 +8,7 @@ from ssl_motion.engine.environment import prepare_device
 from ssl_motion.ensemble import plan_of_member
 from ssl_motion.ensemble_members import finished_member
 from ssl_motion.errors import UsageError
-from ssl_motion.protocols import ImagePrediction, RunContext
+from ssl_motion.protocols import ImagePrediction, ObjectPrediction, RunContext
 from ssl_motion.puppets.dataset import missing_layouts
 from ssl_motion.spec import RuntimeSpec
 from ssl_motion.store import Store
@@ -17,7 +17,7 @@ from ssl_motion.transfer import ready_data
 
 def predict(
     runs: Sequence[Path], images: Sequence[str], runtime: RuntimeSpec, store: Store, data_root: Path | None = None
-) -> list[list[ImagePrediction]]:
+) -> list[Sequence[ImagePrediction] | Sequence[ObjectPrediction]]:
     """Predict images of the split that runs were scored on.
 
     Args:

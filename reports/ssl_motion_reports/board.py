@@ -12,6 +12,7 @@ from typing import Any
 
 from ssl_motion.record import MetricValue, Pretraining, Reported, Reproduced, ResultRecord
 from ssl_motion_reports.collector import paused_collector
+from ssl_motion_reports.beside import with_reported
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.grouping import entries
@@ -47,7 +48,7 @@ def build_board(
         for members in by_fingerprint.values()
     ]
     tasks: dict[str, list[Group]] = {}
-    for group in groups:
+    for group in with_reported(groups, [record for record in records if record.origin.kind == "reported"]):
         tasks.setdefault(group.task, []).append(group)
     boards = [
         TaskBoard(name, task_title(name), tuple(sorted(_tell_apart(each), key=_group_order)))

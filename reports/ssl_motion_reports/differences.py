@@ -17,7 +17,7 @@ and labels are the same in all of them.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
 
@@ -48,6 +48,8 @@ class Differences:
         enough: any difference above it is resolved, between entries of the usual number of seeds.
         seeds: that usual number.
         images: number of test images that were varied too; 0 where it is over seeds alone.
+        needed: of every pair, in the order of `numpy.triu_indices` over the keys of `letters`, the difference above
+            which it is resolved.
     """
 
     letters: Mapping[str, tuple[str, ...]]
@@ -58,6 +60,13 @@ class Differences:
     enough: float
     seeds: int
     images: int = 0
+    needed: Float64Array = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+
+    def margin(self, one: str, other: str) -> float:
+        """Half the width of the interval for the difference of two entries; it holds for all pairs at once."""
+        keys = list(self.letters)
+        first, second = sorted((keys.index(one), keys.index(other)))
+        return float(self.needed[first * len(keys) - first * (first + 1) // 2 + second - first - 1])
 
 
 def differences(
@@ -109,7 +118,7 @@ def differences(
     letters = letter_display(keys, both_ways)
     varied = 0 if shared is None else images
     smallest, all_above = float(needed.min()), float(enough.max())
-    return Differences(letters, both_ways, spread, freedom, smallest, all_above, usual, varied)
+    return Differences(letters, both_ways, spread, freedom, smallest, all_above, usual, varied, needed)
 
 
 def comparable(values: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:

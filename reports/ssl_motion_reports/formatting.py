@@ -105,22 +105,44 @@ _LATEX = {
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}",
-    "-": r"{-}",
+    # What a command before them would take for its star or its optional argument.
+    "[": "{[}",
+    "*": "{*}",
     PLUS_MINUS: r"$\pm$",
     "\N{DAGGER}": r"\textdagger{}",
-    "\N{EN DASH}": "--",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "\N{MINUS SIGN}": "$-$",
+    "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
+    "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
 }
+# Signs that LaTeX draws together with those beside them: "--" is a dash, ",," a quotation mark.
+_JOINING = {"-": "-\N{EN DASH}", "\N{EN DASH}": "-\N{EN DASH}", ",": ","}
+# What pdfLaTeX prints as it is with T1 fonts and textcomp (its t1enc.dfu and ts1enc.dfu).
+_PRINTED = re.compile(
+    "[ -~\u00a0-\u00b7\u00b9-\u0125\u0128-\u0131\u0134-\u0137\u0139-\u013e\u0141-\u0148\u014a-\u0165\u0168-\u017e"
+    "\u2014\u2018\u2019\u201a\u201c-\u201e\u2020-\u2022\u2030\u2039\u203a\u20ac\u2122\u2190-\u2193]"
+)
+LATEX_SIGN = r"\providecommand{\unicodesign}[2]{\ifdefined\Umathchar#2\else\allowbreak[U+#1]\fi}"
+"""Definition that texts of `latex` may need: signs that XeLaTeX and LuaLaTeX print, and pdfLaTeX names."""
 
 
 @lru_cache(maxsize=10_000)
 def latex(text: str) -> str:
-    """Escape text for LaTeX, so that it is printed as it is (packages: textcomp, T1 font encoding)."""
-    # "--" and "---" would become dashes, hence the braces around single hyphens next to each other.
+    """Escape text for LaTeX, so that it is printed as it is (packages: textcomp; T1 font encoding; `LATEX_SIGN`)."""
     cleaned = plain(text).strip()
     signs = []
     for index, sign in enumerate(cleaned):
-        if sign == "-" and "-" not in (cleaned[index - 1 : index], cleaned[index + 1 : index + 2]):
-            signs.append(sign)
+        if sign in _JOINING:
+            written = "--" if sign == "\N{EN DASH}" else sign
+            beside = cleaned[max(0, index - 1) : index] + cleaned[index + 1 : index + 2]
+            signs.append(f"{{{written}}}" if any(each in _JOINING[sign] for each in beside) else written)
+        elif sign in _LATEX:
+            signs.append(_LATEX[sign])
         else:
-            signs.append(_LATEX.get(sign, sign))
+            signs.append(sign if _PRINTED.match(sign) else f"\\unicodesign{{{ord(sign):04X}}}{{{sign}}}")
     return "".join(signs)
+
+
+def latex_breaking(text: str) -> str:
+    """Escape text for LaTeX where lines are filled: a long name may break behind its underscores."""
+    return latex(text).replace("\\_", "\\_\\allowbreak{}")

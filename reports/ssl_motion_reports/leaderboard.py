@@ -66,9 +66,10 @@ def write_board(
 ) -> list[Path]:
     """Write a board that was built already; see `write_leaderboard`."""
     from ssl_motion_reports.cost_picture import draw_costs
+    from ssl_motion_reports.latex_tables import to_latex
     from ssl_motion_reports.page import to_html
     from ssl_motion_reports.picture import draw
-    from ssl_motion_reports.texts import to_csv, to_latex, to_markdown
+    from ssl_motion_reports.texts import to_csv, to_markdown
 
     files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
     texts = {
@@ -128,6 +129,7 @@ def as_data(board: Board) -> dict[str, Any]:
                         **{name: getattr(entry, name) for name in ("images_seen", "images_per_second")},
                         **{name: getattr(entry, name) for name in ("peak_memory_mib", "device")},
                         **{name: getattr(entry, name) for name in ("letters", "versus_random", "rank_interval")},
+                        "reported": [asdict(each) for each in entry.reported],
                         "interval": None if entry.interval is None else asdict(entry.interval),
                         "metrics": {
                             name: {"mean": value.mean, "std": value.std, "values": value.values}

@@ -22,6 +22,23 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A published number that an entry repeats, under another protocol.
+
+    Attributes:
+        value: as printed, of the metric that ranks.
+        difference: the entry's mean less that value.
+        source: publication and table.
+        differs: what is known to differ, or not known at all.
+    """
+
+    value: float
+    difference: float
+    source: str
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Entry:
     """One line of a leaderboard: a method under a protocol, over its seeds, or one published row.
 
@@ -51,6 +68,7 @@ class Entry:
         versus_random: "better", "worse" or "not told apart" from a random start; empty where nothing can be said.
         interval: of the metric that ranks; None for published rows, and where nothing can be said.
         rank_interval: best and worst rank that it can have (`ssl_motion_reports.statistics.ranks`); likewise.
+        reported: published numbers that it repeats (`ssl_motion_reports.beside`).
     """
 
     key: str
@@ -77,6 +95,7 @@ class Entry:
     versus_random: str = ""
     interval: Interval | None = None
     rank_interval: tuple[int, int] | None = None
+    reported: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)

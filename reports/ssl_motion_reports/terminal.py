@@ -9,6 +9,7 @@ from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.formatting import plain
 from ssl_motion_reports.shapes import Board, Group
 from ssl_motion_reports.texts import (
+    REPORTED,
     cost,
     heading,
     how_to_read_letters,
@@ -51,7 +52,7 @@ def _group(group: Group, *, wide: bool) -> RenderableType:
         table.add_column(Text(plain(heading(metric))), justify="right", no_wrap=True)
     said = letter_columns(group) if wide else letter_columns(group)[:1]
     for name in said:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, no_wrap=name != REPORTED, overflow="fold")
     for name in ("learned from", "cost") if wide else ():
         table.add_column(name, overflow="fold")
     table.add_column("origin", overflow="fold")

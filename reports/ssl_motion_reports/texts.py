@@ -1,4 +1,4 @@
-"""A board as text: Markdown, CSV and LaTeX."""
+"""A board as text: Markdown and CSV (`latex_tables` has LaTeX)."""
 
 import csv
 import io
@@ -8,10 +8,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ssl_motion.record import MetricValue
-from ssl_motion_reports.formatting import abridged, amount, duration, figure, latex, markdown, number
+from ssl_motion_reports.formatting import abridged, amount, duration, figure, markdown, number
 from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.statistics.bootstrap import Interval
 
+REPORTED = "less the reported"
+"""Head of the column that compares with published numbers."""
 HOW_TO_READ = (
     "Figures are means over seeds with their sample standard deviation. Ranks hold inside one table only: each table "
     "is one protocol, named by its fingerprint. Published numbers are as printed, and stand in the same table as "
@@ -99,6 +101,14 @@ def interval(entry: Entry, group: Group) -> str:
     return f"{number(known.low)} to {number(known.high)}{over}"
 
 
+def reported(entry: Entry) -> str:
+    """How far an entry is from the published numbers that it repeats, and what speaks against comparing the two."""
+    return "; ".join(
+        f"{each.difference:+.1f} from {number(each.value, measured=False)} in {each.source} ({'; '.join(each.differs)})"
+        for each in entry.reported
+    )
+
+
 _OVER = {
     ("seeds", "images"): "for other seeds and other test images",
     ("seeds",): "for other seeds on these test images",
@@ -126,15 +136,18 @@ def how_to_read_letters(group: Group) -> str:
 
 
 def letter_columns(group: Group) -> tuple[str, ...]:
-    """Heads of the columns that say how sure a group's figures are; none where nothing can be said."""
+    """Heads of the columns that say how sure a group's figures are, and how far from published ones; none where nothing
+    can be said."""
     versus = ("versus random",) if any(entry.versus_random for entry in group.entries) else ()
     told_apart = ("letters", *versus) if group.differences is not None else ()
-    return (*told_apart, *(("95 % interval",) if group.usual_sources else ()))
+    sure = (*told_apart, *(("95 % interval",) if group.usual_sources else ()))
+    return (*sure, *((REPORTED,) if any(entry.reported for entry in group.entries) else ()))
 
 
 def letter_cells(entry: Entry, group: Group) -> list[str]:
     """An entry's cells of `letter_columns`."""
     cells = {"letters": letters(entry), "versus random": entry.versus_random, "95 % interval": interval(entry, group)}
+    cells[REPORTED] = reported(entry)
     return [cells[name] for name in letter_columns(group)]
 
 
@@ -196,7 +209,8 @@ def to_csv(board: Board) -> str:
     columns += ["unit", "primary", "mean", "std", "n", "seeds", "values", "pretraining_data", "pairs"]
     columns += ["flow_supervision", "pretrainings", "pretraining_seconds", "transfer_seconds", "source", "remarks"]
     columns += ["images_seen", "images_per_second", "peak_memory_mib", "device", "letters", "versus_random", "records"]
-    columns += ["rank_low", "rank_high", "interval_low", "interval_high", "interval_over", "resolution"]
+    columns += ["rank_low", "rank_high", "interval_low", "interval_high", "interval_over", "resolution", "reported"]
+    columns += ["less_reported", "reported_in", "reported_differs"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -221,63 +235,17 @@ def to_csv(board: Board) -> str:
                 line.append(" ".join(record.identity for record in entry.records))
                 line += [*(entry.rank_interval or ("", "")), *_interval_cells(entry.interval)] if ranking else [""] * 5
                 line.append(name(group.resolution) if ranking else "")
+                line += _reported_cells(entry) if ranking else [""] * 4
                 writer.writerow(line)
     return text.getvalue()
 
 
+def _reported_cells(entry: Entry) -> list[object]:
+    rows = entry.reported
+    numbers = [" ".join(map(repr, each)) for each in ([row.value for row in rows], [row.difference for row in rows])]
+    differs = " | ".join("; ".join(row.differs) for row in rows)
+    return [*numbers, csv_name(" | ".join(row.source for row in rows)), csv_name(differs)]
+
+
 def _interval_cells(known: Interval | None) -> list[object]:
     return ["", "", ""] if known is None else [known.low, known.high, " and ".join(known.sources)]
-
-
-# LaTeX holds back at most some dozens of floats that it could not place yet.
-_FLOATS_IN_A_ROW = 12
-
-
-def to_latex(board: Board) -> str:
-    """Write a board as LaTeX tables (packages: booktabs, textcomp; T1 font encoding), one for each protocol."""
-    lines = ["% Needs \\usepackage{booktabs,textcomp} and \\usepackage[T1]{fontenc}.", f"% {HOW_TO_READ}"]
-    for place, group in enumerate(board.groups):
-        if place and place % _FLOATS_IN_A_ROW == 0:
-            lines.append("\\clearpage")
-        lines += _latex_table(group)
-    return "\n".join(lines) + "\n"
-
-
-def _latex_table(group: Group) -> list[str]:
-    caption = f"{group.title}. Protocol {group.fingerprint}" + "".join(f"; {remark}" for remark in group.remarks) + "."
-    if explanation := how_to_read_letters(group):
-        caption += f" {explanation}"
-    said = letter_columns(group)
-    names = [
-        "rank" if group.ranked else "",
-        "method",
-        *(heading(metric) for metric in group.metrics),
-        *said,
-        "learned from",
-        "origin",
-    ]
-    lines = [
-        "\\begin{table}[htbp]",
-        "  \\centering",
-        f"  \\caption{{{latex(caption)}}}",
-        f"  \\label{{tab:{group.task.replace('_', '-')}-{group.fingerprint}}}" if _is_label(group.task) else "",
-        f"  \\begin{{tabular}}{{rl{'r' * len(group.metrics)}{'l' * len(said)}ll}}",
-        "    \\toprule",
-        "    " + " & ".join(latex(name) for name in names) + " \\\\",
-        "    \\midrule",
-    ]
-    for entry in group.entries:
-        figures = [latex(shown(entry, metric)) for metric in group.metrics]
-        bold = [
-            f"\\textbf{{{text}}}" if entry.rank == 1 and metric.name == group.primary else text
-            for text, metric in zip(figures, group.metrics, strict=True)
-        ]
-        cells = [latex(ranks(entry)), latex(entry.label), *bold, *map(latex, letter_cells(entry, group))]
-        cells += [latex(learned_from(entry)), latex(origin(entry))]
-        lines.append("    " + " & ".join(cells) + " \\\\")
-    lines += ["    \\bottomrule", "  \\end{tabular}", "\\end{table}", ""]
-    return [line for line in lines if line or line == ""]
-
-
-def _is_label(task: str) -> bool:
-    return task.replace("_", "").isalnum() and task.isascii()

@@ -9,7 +9,7 @@ REPORTS = {
     "compare": "Two runs or two methods: differences by metric, class and image, with pictures.",
     "curves": "Curves that suites declare, with the papers' own points beside them.",
     "leaderboard": "Tables of all results beside published ones, one page and a picture.",
-    "paper": "Tables of the CMP and Mahendran papers as printed, with reproduced rows in their places.",
+    "paper": "Tables and curves of the CMP and Mahendran papers as printed, with reproduced rows in their places.",
     "site": "A static site of all results: the answer, leaderboards, methods, runs.",
 }
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from ssl_motion.errors import UsageError
+from ssl_motion.objects import Objects
 
 Scale = Literal["full", "reduced", "builtin"]
 """How a protocol relates to the complete one (see `ssl_motion.record.ResultRecord`)."""
@@ -100,6 +101,25 @@ class ImagePrediction:
     prediction: npt.NDArray[Any]
     classes: tuple[str, ...]
     palette: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class ObjectPrediction:
+    """What a finished detector says of one image.
+
+    Attributes:
+        name: of the image, as in the per-image statistics.
+        image: uint8 [H, W, 3] RGB.
+        truth: objects that count; crowds and difficult ones are left out.
+        prediction: all that the detector reports.
+        classes: names by number.
+    """
+
+    name: str
+    image: npt.NDArray[np.uint8]
+    truth: Objects
+    prediction: Objects
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -230,7 +250,9 @@ class TransferTask(ABC):
         """
         raise UsageError(f"{type(self).__name__} predicts nothing that could be averaged: there are no ensembles of it")
 
-    def predict(self, member: Path, images: Sequence[str], context: RunContext) -> list[ImagePrediction]:
+    def predict(
+        self, member: Path, images: Sequence[str], context: RunContext
+    ) -> Sequence[ImagePrediction] | Sequence[ObjectPrediction]:
         """Predict single images of the scored split, for pictures; refused unless overridden.
 
         Args:

@@ -1,7 +1,5 @@
 """The leaderboard page in a real browser: sorting, filters, theme, panels, keyboard, and no request to anywhere."""
 
-import os
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,13 +8,8 @@ from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Pretraining, Provenance, Reported, Reproduced, ResultRecord
 from ssl_motion_reports.leaderboard import write_leaderboard
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 HOSTILE = '<img src=x onerror="window.hacked=1"> </script><script>window.hacked=1</script>'
 
 
@@ -62,16 +55,6 @@ def page_file(tmp_path_factory):
         file.write_text(record.model_dump_json())
         sources[record.identity] = file
     return next(path for path in write_leaderboard(records, folder / "out", sources=sources) if path.suffix == ".html")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (apt install chromium), or its path in CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 
 from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.detection import detection_facts
+from ssl_motion.openmmlab.detection_task import DetectionTask
 from ssl_motion.openmmlab.pyramid import set_pyramid
-from ssl_motion.openmmlab.recipe_task import RecipeTask
 from ssl_motion.per_image.coco_detections import class_figures, read_per_image_detections
 from ssl_motion.presets import RecipeConfig, TaskPreset
 from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext
@@ -18,7 +18,7 @@ from ssl_motion_benchmarks.coco_mask_rcnn.presets import CocoConfig
 AREAS = {"APS": "small", "APM": "medium", "APL": "large"}
 
 
-class CocoMaskRCNN(RecipeTask[RecipeConfig, TaskPreset]):
+class CocoMaskRCNN(DetectionTask[RecipeConfig, TaskPreset]):
     """Object detection and instance segmentation by Mask R-CNN with FPN through mmdetection."""
 
     Config = CocoConfig
@@ -50,12 +50,6 @@ class CocoMaskRCNN(RecipeTask[RecipeConfig, TaskPreset]):
         """Say what of the annotations and images is under `root` (that folder, or coco below it)."""
         classes = annotations.CLASSES if not self.preset.builtin else None
         return annotations.inspect(root, [self._split("train"), self._split(self.tested)], classes)
-
-    def register(self) -> None:
-        """Import mmdetection and our parts for it."""
-        from ssl_motion.openmmlab.libraries import use_mmdet
-
-        use_mmdet()
 
     def describe_data(self, recipe: recipes.Recipe) -> None:
         """Fill in the built-in world's classes and the scored list."""

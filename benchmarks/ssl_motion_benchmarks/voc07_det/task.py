@@ -8,8 +8,8 @@ from typing import Any
 from ssl_motion.errors import UsageError
 from ssl_motion.openmmlab import recipes
 from ssl_motion.openmmlab.detection import detection_facts
+from ssl_motion.openmmlab.detection_task import DetectionTask
 from ssl_motion.openmmlab.pyramid import set_pyramid
-from ssl_motion.openmmlab.recipe_task import RecipeTask
 from ssl_motion.per_image.voc_boxes import read_boxes
 from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, TaskResult
 from ssl_motion.ranking import Rule, present_by_name
@@ -28,7 +28,7 @@ GIVE_PROPOSALS = (
 )
 
 
-class Voc07Det(RecipeTask[Voc07DetConfig, Preset]):
+class Voc07Det(DetectionTask[Voc07DetConfig, Preset]):
     """Object detection through mmdetection, scored by the rules of VOC's devkit."""
 
     Config = Voc07DetConfig
@@ -79,9 +79,7 @@ class Voc07Det(RecipeTask[Voc07DetConfig, Preset]):
 
     def register(self) -> None:
         """Import mmdetection, our parts for it, and this task's data set and metric."""
-        from ssl_motion.openmmlab.libraries import use_mmdet
-
-        use_mmdet()
+        super().register()
         import_module("ssl_motion_benchmarks.voc07_det.parts")
 
     def describe_data(self, recipe: recipes.Recipe) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ssl_motion.fileio import write_text
 from ssl_motion_reports.compare.bars import draw_classes
+from ssl_motion_reports.compare.detected import Detected, draw_detections
 from ssl_motion_reports.compare.differences import Comparison, Difference, compare
 from ssl_motion_reports.compare.predicted import Predicted, draw_predictions
 from ssl_motion_reports.compare.sides import Side, find_sides
@@ -12,11 +13,13 @@ from ssl_motion_reports.compare.texts import to_csv, to_markdown, verdict
 
 __all__ = [
     "Comparison",
+    "Detected",
     "Difference",
     "Predicted",
     "Side",
     "compare",
     "draw_classes",
+    "draw_detections",
     "draw_predictions",
     "find_sides",
     "folder_name",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_motion_reports.compare.canvas import ONE, OTHER, new_figure, save, style, write_heads
+from ssl_motion_reports.compare.canvas import ONE, OTHER, Grid, new_figure, save, style, write_heads
 from ssl_motion_reports.compare.differences import Comparison
 from ssl_motion_reports.formatting import plain
-from ssl_motion_reports.picture import FAINT, INK, LINE
+from ssl_motion_reports.picture import FAINT, INK
 
 BOTH_RIGHT, BOTH_WRONG, UNLABELLED = "#f2f3f5", "#3b4048", "#ffffff"
 UInt8Array = npt.NDArray[np.uint8]
@@ -64,13 +64,13 @@ def draw_predictions(
     from matplotlib.lines import Line2D
 
     heads = ["image", "truth", comparison.one.label, comparison.other.label, "who is right"]
-    cell, width = 1.85, 0.3 + 1.85 * len(heads)
     used = sorted(
         {int(each) for one in pictures for part in (one.label, one.one, one.other) for each in np.unique(part)}
     )
     named = [each for each in used if each < len(classes)]
     legend_rows = -(-len(named) // 8)
-    height = 0.95 + (cell + 0.12) * len(pictures) + 0.45 + 0.24 * legend_rows
+    grid = Grid(heads, len(pictures), cell=1.85, below=0.45 + 0.24 * legend_rows)
+    width, height = grid.width, grid.height
     values = {row.name: row for row in comparison.images}
     with style():
         figure = new_figure(width, height)
@@ -80,26 +80,10 @@ def draw_predictions(
                 *(_coloured(part, palette) for part in (each.label, each.one, each.other)),
                 _right(each),
             ]
-            for column, part in enumerate(parts):
-                box = (
-                    (0.15 + cell * column) / width,
-                    (height - 0.95 - (cell + 0.12) * (row + 1) + 0.2) / height,
-                    (cell - 0.08) / width,
-                    (cell - 0.12) / height,
-                )
-                axes = figure.add_axes(box)
-                axes.imshow(part, interpolation="nearest")
-                axes.set_xticks([])
-                axes.set_yticks([])
-                for spine in axes.spines.values():
-                    spine.set_color(LINE)
-                words = plain(heads[column]) if row == 0 else ""
-                axes.set_title(_cut(words, 30), fontsize=8.5 if len(words) < 22 else 7, color=INK, pad=3)
-                known = values.get(each.name)
-                below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
-                axes.set_xlabel(
-                    [_cut(plain(each.name), 24), "", *below, ""][column], fontsize=7.5, color=FAINT, labelpad=2
-                )
+            known = values.get(each.name)
+            below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
+            for column, (part, words) in enumerate(zip(parts, [each.name, "", *below, ""], strict=True)):
+                grid.axes(figure, row, column, words).imshow(part, interpolation="nearest")
         write_heads(figure, comparison, "Images on which they differ most", width, height)
         right: list[tuple[str, Any]] = [
             (f"{comparison.one.label} alone", ONE),
@@ -120,10 +104,6 @@ def draw_predictions(
         figure.text(0.2 / width, 0.08 / height, plain(note), fontsize=7.5, color=FAINT)
         save(figure, [file], dpi)
     return [file]
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _coloured(part: npt.NDArray[Any], palette: Sequence[Sequence[int]]) -> UInt8Array:

@@ -3,11 +3,13 @@
 import io
 import math
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssl_motion.fileio import write_atomically
 from ssl_motion_reports.curves.overlay import draw_published, published_words
+from ssl_motion_reports.curves.scatter import correlation_words, draw_points, scatter_notes
 from ssl_motion_reports.curves.shapes import Curve, Line, Panel
 from ssl_motion_reports.formatting import plain
 from ssl_motion_reports.picture import FAINT, INK, LINE
@@ -57,8 +59,9 @@ def draw_curve(curve: Curve, stem: Path, dpi: int = 160) -> list[Path]:
     with context(["default", {"font.family": "DejaVu Sans", "text.parse_math": False, "svg.hashsalt": "ssl-motion"}]):
         width = PANEL_INCHES[0] * columns
         notes = _notes(curve, width)
-        above, below = 0.45, 0.22 + 0.19 * len(notes) + 0.24 * math.ceil(len(styles) / (2 * columns))
-        cell = PANEL_INCHES[1] + 0.4
+        legend_columns = _legend_columns(styles, width)
+        above, below = 0.45, 0.22 + 0.19 * len(notes) + 0.24 * math.ceil(len(styles) / legend_columns)
+        cell = PANEL_INCHES[1] + (0.62 if curve.spec.kind == "scatter" else 0.4)
         height = rows * cell + above + below
         figure = Figure(figsize=(width, height), facecolor="white")
         FigureCanvasAgg(figure)
@@ -71,7 +74,7 @@ def draw_curve(curve: Curve, stem: Path, dpi: int = 160) -> list[Path]:
         title = plain(curve.spec.title)
         size = 13 * min(1.0, width * 9.2 / len(title))
         figure.text(0.2 / width, 1 - 0.3 / height, title, fontsize=size, fontweight="bold", color=INK)
-        _legend(figure, styles, 2 * columns, (0.2 / width, (0.12 + 0.19 * len(notes)) / height))
+        _legend(figure, styles, legend_columns, (0.2 / width, (0.12 + 0.19 * len(notes)) / height))
         for number, note in enumerate(reversed(notes)):
             figure.text(0.2 / width, (0.12 + 0.19 * number) / height, note, fontsize=_SMALL, color=FAINT)
         for file, metadata in zip(files, ({"Software": None}, {"Date": None, "Creator": None}), strict=True):
@@ -93,7 +96,7 @@ def _styles(curve: Curve) -> dict[tuple[str, bool], dict[str, Any]]:
         styles[key] = {
             "color": COLOURS[place % len(COLOURS)],
             "marker": MARKERS[place % len(MARKERS)],
-            "linestyle": DASHES[place % len(DASHES)],
+            "linestyle": "none" if curve.spec.kind == "scatter" else DASHES[place % len(DASHES)],
             "linewidth": 1.6,
             "markersize": 6,
         }
@@ -105,8 +108,12 @@ def _styles(curve: Curve) -> dict[tuple[str, bool], dict[str, Any]]:
 
 def _panel(axes: "Axes", panel: Panel, curve: Curve, styles: dict[tuple[str, bool], dict[str, Any]]) -> None:
     lines = [line for line in panel.lines if not line.is_reference]
+    is_scatter = curve.spec.kind == "scatter"
     for place, line in enumerate(lines):
-        _line(axes, line, styles[line.label, False], _APART * (place - (len(lines) - 1) / 2))
+        if is_scatter:
+            draw_points(axes, line, styles[line.label, False])
+        else:
+            _line(axes, line, styles[line.label, False], _APART * (place - (len(lines) - 1) / 2))
     for line in panel.lines:
         if line.is_reference:
             _level(axes, line, styles[line.label, True])
@@ -121,9 +128,13 @@ def _panel(axes: "Axes", panel: Panel, curve: Curve, styles: dict[tuple[str, boo
     for side in ("bottom", "left"):
         axes.spines[side].set_color(LINE)
     above: dict[str, Any] = {"transform": axes.transAxes, "ha": "left", "va": "baseline"}
-    title, detail = plain(panel.title), plain(panel.detail)
-    axes.text(-0.16, 1.13, title, fontsize=10 * min(1.0, 50 / len(title)), fontweight="bold", color=INK, **above)
-    axes.text(-0.16, 1.05, detail, fontsize=_SMALL * min(1.0, 66 / len(detail)), color=FAINT, **above)
+    under = [plain(panel.detail), *([plain(correlation_words(panel))] if panel.correlations else [])]
+    title = plain(panel.title)
+    top = 1.05 + 0.08 * len(under)
+    axes.text(-0.16, top, title, fontsize=10 * min(1.0, 50 / len(title)), fontweight="bold", color=INK, **above)
+    for row, text in enumerate(under, start=1):
+        size = _SMALL * min(1.0, 66 / len(text))
+        axes.text(-0.16, top - 0.08 * row, text, fontsize=size, color=FAINT, **above)
     if curve.published is not None:
         draw_published(axes, panel, curve)
 
@@ -178,6 +189,12 @@ def _x_axis(axes: "Axes", panel: Panel, curve: Curve) -> None:
         axes.margins(x=0.06)
 
 
+def _legend_columns(styles: Mapping[tuple[str, bool], Any], width: float) -> int:
+    """How many names of lines stand side by side in so many inches."""
+    longest = max((len(plain(label)) for label, _ in styles), default=0)
+    return max(1, min(len(styles), int((width - 0.3) / (0.75 + 0.075 * longest))))
+
+
 def _legend(
     figure: "Figure", styles: dict[tuple[str, bool], dict[str, Any]], columns: int, at: tuple[float, float]
 ) -> None:
@@ -198,12 +215,16 @@ def _notes(curve: Curve, width: float) -> list[str]:
     points = [point for panel in curve.panels for line in panel.lines for point in line.points]
     counts = sorted({len(point.values) for point in points})
     known = [point.interval for point in points if point.interval is not None]
-    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    words = [f"Points: means over {seeds} seed{'s' if counts[-1] > 1 else ''}."]
+    if curve.spec.kind == "scatter":
+        words = scatter_notes(curve)
+    else:
+        seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        words = [f"Points: means over {seeds} seed{'s' if counts[-1] > 1 else ''}."]
     if known:
         over = " or ".join(sorted({" and ".join(interval.sources) for interval in known}, reverse=True))
-        words.append(f"Bars and bands: {known[0].level:.0%} intervals of the mean over {over}.")
-    if len(known) < len(points):
+        what = "Bands" if curve.spec.kind == "scatter" else "Bars and bands"
+        words.append(f"{what}: {known[0].level:.0%} intervals of the mean over {over}.")
+    if len(known) < len(points) and curve.spec.kind == "line":
         words.append("Hollow, or no band: one seed or one pretraining, so no interval.")
     if len(curve.panels) > 1:
         words.append("Each panel is a protocol of its own; heights are not comparable between panels.")

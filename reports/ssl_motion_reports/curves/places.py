@@ -7,7 +7,7 @@ from typing import Any
 
 from ssl_motion.curves import CurveSpec, place
 from ssl_motion.identity import digest
-from ssl_motion.record import ResultRecord
+from ssl_motion.record import MetricValue, ResultRecord
 
 
 def value_text(value: Any) -> str:
@@ -19,6 +19,13 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
+
+
+def metric_of(record: ResultRecord, spec: CurveSpec) -> MetricValue | None:
+    """The metric of a result that a curve shows; None where it was not measured."""
+    if spec.y is None:
+        return record.primary
+    return next((metric for metric in record.metrics if metric.name == spec.y), None)
 
 
 def has_x(record: ResultRecord, spec: CurveSpec) -> bool:

@@ -10,8 +10,9 @@ from ssl_motion.curves import CurveSpec, belongs, place
 from ssl_motion.errors import UsageError
 from ssl_motion.identity import digest
 from ssl_motion.plugins import did_you_mean
-from ssl_motion.record import MetricValue, ResultRecord
-from ssl_motion_reports.curves.places import categories_of, facts_along_x, has_x, value_text
+from ssl_motion.record import ResultRecord
+from ssl_motion_reports.curves.places import categories_of, facts_along_x, has_x, metric_of, value_text
+from ssl_motion_reports.curves.scatter import correlations_of
 from ssl_motion_reports.curves.shapes import Curve, Line, Panel, Point
 from ssl_motion_reports.curves.titles import panel_details
 from ssl_motion_reports.formatting import number
@@ -92,19 +93,13 @@ def build_curve(
     return Curve(name, spec, reading.categories, tuple(panel_details(panels)), published, tuple(remarks))
 
 
-def _metric(record: ResultRecord, spec: CurveSpec) -> MetricValue | None:
-    if spec.y is None:
-        return record.primary
-    return next((metric for metric in record.metrics if metric.name == spec.y), None)
-
-
 def _with_metric(name: str, spec: CurveSpec, records: list[ResultRecord]) -> list[ResultRecord]:
     """Keep the results that have the metric: a curve may be declared for one of several tasks.
 
     Raises:
         UsageError: None has.
     """
-    having = [record for record in records if _metric(record, spec) is not None]
+    having = [record for record in records if metric_of(record, spec) is not None]
     if records and not having:
         known = sorted({metric.name for record in records for metric in record.metrics})
         hint = did_you_mean(str(spec.y), known)
@@ -126,10 +121,13 @@ def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Rea
         lines.setdefault(label, []).append(replicates)
     drawn = []
     for label, members in lines.items():
+        if spec.kind == "scatter":
+            drawn.append(_line(label, [[record] for replicates in members for record in replicates], reading))
+            continue
         for detail, part in _told_apart(members, spec).items():
             drawn.append(_line(", ".join(filter(None, (label, detail))), part, reading))
     drawn.sort(key=lambda line: _natural(line.label))
-    metric = _metric(first, spec)
+    metric = metric_of(first, spec)
     assert metric is not None
     return Panel(
         task=first.task,
@@ -140,12 +138,13 @@ def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Rea
         scale=first.scale,
         metric=metric,
         lines=(*drawn, *_references(level, reading)),
+        correlations=correlations_of(list(lines.values()), spec) if spec.kind == "scatter" else (),
     )
 
 
 def _references(records: list[ResultRecord], reading: _Reading) -> list[Line]:
     """Lines of references: level, or where the protocol changes along x (and they with it) like any other."""
-    named = entries([record for record in records if _metric(record, reading.spec) is not None]).values()
+    named = entries([record for record in records if metric_of(record, reading.spec) is not None]).values()
     if not reading.along_x:
         return [
             Line(replicates[0].method, (_point(replicates, reading, is_level=True),), is_reference=True)
@@ -161,7 +160,7 @@ def _references(records: list[ResultRecord], reading: _Reading) -> list[Line]:
 
 def _line(label: str, members: Entries, reading: _Reading) -> Line:
     points = [_point(replicates, reading) for replicates in members]
-    return Line(label, tuple(sorted(points, key=lambda point: point.x)))
+    return Line(label, tuple(sorted(points, key=lambda point: (point.x, point.values))))
 
 
 def _natural(label: str) -> list[tuple[bool, float, str]]:
@@ -205,7 +204,7 @@ def _x_text(replicates: list[ResultRecord], spec: CurveSpec) -> str:
 
 
 def _point(replicates: list[ResultRecord], reading: _Reading, *, is_level: bool = False) -> Point:
-    spec, metrics = reading.spec, [_metric(record, reading.spec) for record in replicates]
+    spec, metrics = reading.spec, [metric_of(record, reading.spec) for record in replicates]
     text, x = "", 0.0
     if not is_level:
         text = _x_text(replicates, spec)
@@ -217,7 +216,9 @@ def _point(replicates: list[ResultRecord], reading: _Reading, *, is_level: bool 
         text=text,
         values=values,
         seeds=tuple(record.seed for record in replicates if record.seed is not None),
-        interval=interval_of(replicates, values, reading.sources, reading.cache),
+        interval=None
+        if spec.kind == "scatter" and not is_level
+        else interval_of(replicates, values, reading.sources, reading.cache),
         records=tuple(replicates),
     )
 

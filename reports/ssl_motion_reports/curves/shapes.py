@@ -6,6 +6,7 @@ from ssl_motion.curves import CurveSpec
 from ssl_motion.record import MetricValue, ResultRecord
 from ssl_motion_reports.published.curves import PublishedCurve
 from ssl_motion_reports.statistics.bootstrap import Interval
+from ssl_motion_reports.statistics.correlation import Correlation
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Panel:
         scale: "full", "reduced" or "builtin".
         metric: that is drawn; its value means nothing.
         lines: the curve's, then references.
+        correlations: of x with the metric in a scatter: over all runs, and within its groups (lines) where there are
+            several.
     """
 
     task: str
@@ -72,6 +75,7 @@ class Panel:
     scale: str
     metric: MetricValue
     lines: tuple[Line, ...]
+    correlations: tuple[Correlation, ...] = ()
 
     @property
     def points(self) -> list[Point]:

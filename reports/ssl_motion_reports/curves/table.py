@@ -4,7 +4,8 @@ import csv
 import io
 
 from ssl_motion_reports.curves.places import value_text
-from ssl_motion_reports.curves.shapes import Curve
+from ssl_motion_reports.curves.shapes import Curve, Panel
+from ssl_motion_reports.statistics.correlation import Correlation
 from ssl_motion_reports.texts import csv_name
 
 COLUMNS = [
@@ -14,7 +15,7 @@ COLUMNS = [
 
 
 def to_csv(curve: Curve) -> str:
-    """Write every point; "kind" is "result", "reference", or for published ones what is known of them."""
+    """Write every point; "kind" is "result", "reference", "correlation", or what is known of a published one."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -44,6 +45,7 @@ def to_csv(curve: Curve) -> str:
                     row |= {"low": point.interval.low, "high": point.interval.high, "level": point.interval.level}
                     row["interval_over"] = " ".join(point.interval.sources)
                 writer.writerow(row)
+        writer.writerows(_correlation(curve, panel, known) for known in panel.correlations)
     published = curve.published
     for known in published.points if published is not None else ():
         assert published is not None
@@ -63,3 +65,22 @@ def to_csv(curve: Curve) -> str:
             }
         )
     return text.getvalue()
+
+
+def _correlation(curve: Curve, panel: Panel, known: Correlation) -> dict[str, object]:
+    row: dict[str, object] = {
+        "curve": csv_name(curve.name),
+        "kind": "correlation",
+        "task": csv_name(panel.task),
+        "protocol": csv_name(panel.detail),
+        "scale": panel.scale,
+        "fingerprint": panel.fingerprints[0],
+        "line": "" if known.strata == 1 else "within groups",
+        "x_text": csv_name(curve.spec.x),
+        "metric": f"Spearman's rank correlation with {panel.metric.name}",
+        "mean": known.estimate,
+        "n": known.points,
+    }
+    if known.low is not None:
+        row |= {"low": known.low, "high": known.high, "level": known.level, "interval_over": "settings"}
+    return row

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from ssl_motion_reports.formatting import latex, markdown, number, plain
+from ssl_motion_reports.formatting import LATEX_SIGN, latex, latex_breaking, markdown, number, plain
 from ssl_motion_reports.paper.tables import Line, PaperTable
 from ssl_motion_reports.texts import csv_name, link
 
@@ -113,14 +113,22 @@ def to_csv(tables: Sequence[PaperTable]) -> str:
 
 
 def to_latex(tables: Sequence[PaperTable]) -> str:
-    """Write tables as LaTeX (packages: booktabs, longtable, textcomp; T1 font encoding); long ones break over pages."""
-    lines = ["% Needs \\usepackage{booktabs,longtable,textcomp} and \\usepackage[T1]{fontenc}.", f"% {HOW_TO_READ}"]
+    """Write tables as LaTeX (packages: array, booktabs, longtable, textcomp; T1 font encoding).
+
+    They are as wide as a line of text, and break over pages.
+    """
+    lines = [
+        "% Needs \\usepackage{array,booktabs,longtable,textcomp} and \\usepackage[T1]{fontenc}.",
+        f"% {HOW_TO_READ}",
+        LATEX_SIGN,
+    ]
     for table in tables:
         layout = table.layout
         heads = ["row", *(column.heading for column in layout.columns), "protocol"]
         caption = f"{layout.title}: {layout.publication}, {layout.table}, with reproduced rows (indented)."
         lines += [
-            f"\\begin{{longtable}}{{l{'r' * len(layout.columns)}p{{0.4\\linewidth}}}}",
+            "{\\footnotesize\\setlength{\\tabcolsep}{3pt}",
+            f"\\begin{{longtable}}{{{_latex_columns(len(layout.columns))}}}",
             f"  \\caption{{{latex(caption)}}}\\label{{tab:{layout.name.replace('_', '-')}}}\\\\",
             "  \\toprule",
             "  " + " & ".join(latex(head) for head in heads) + " \\\\",
@@ -131,14 +139,26 @@ def to_latex(tables: Sequence[PaperTable]) -> str:
         if table.others:
             lines += ["  \\midrule", f"  \\multicolumn{{{len(heads)}}}{{l}}{{\\emph{{{latex(OTHERS)}}}}} \\\\"]
             lines += [_latex_row(line, table) for line in table.others]
-        lines += ["  \\bottomrule", "\\end{longtable}", ""]
+        lines += ["  \\bottomrule", "\\end{longtable}}", ""]
     return "\n".join(lines)
+
+
+def _latex_columns(figures: int) -> str:
+    """Columns that fill a line together: the row's name, figures, the protocol; all of them break where they must."""
+    figure = min(0.16, 0.5 / figures)
+    words = (1 - figures * figure) / 2
+    shares = [words, *[figure] * figures, words]
+    sides = ["raggedright", *["raggedleft"] * figures, "raggedright"]
+    return "".join(
+        f">{{\\{side}\\arraybackslash}}p{{\\dimexpr{share:.3f}\\linewidth-2\\tabcolsep}}"
+        for side, share in zip(sides, shares, strict=True)
+    )
 
 
 def _latex_row(line: Line, table: PaperTable) -> str:
     indent = "" if line.origin == "reported" else "\\quad "
     figures = [latex(_shown(line, column.name)) for column in table.layout.columns]
-    return "  " + " & ".join([indent + latex(line.label), *figures, latex(_protocol(line))]) + " \\\\"
+    return "  " + " & ".join([indent + latex_breaking(line.label), *figures, latex_breaking(_protocol(line))]) + " \\\\"
 
 
 def to_html(tables: Sequence[PaperTable], folder: Path, sources: Mapping[str, Path]) -> str:

@@ -32,6 +32,8 @@ class Protocol(BaseModel):
         primary: the metric that the group is ranked by.
         facts: what is known to be common to all its numbers; "setup" names the laboratory's set-up that they
             share, or is "unknown" where they come from many.
+        presets: of this project's tasks that repeat it, as far as it is known.
+        metrics: what its metrics are called there, where that is another name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +42,8 @@ class Protocol(BaseModel):
     name: str
     primary: str
     facts: dict[str, Any]
+    presets: tuple[str, ...] = ()
+    metrics: dict[str, str] = {}
 
 
 @cache
@@ -53,12 +57,25 @@ def task_title(task: str) -> str:
     return str(_descriptions()["tasks"].get(task, task))
 
 
+@cache
+def _protocols() -> dict[str, Protocol]:
+    return {name: Protocol.model_validate(each) for name, each in _descriptions()["protocols"].items()}
+
+
+def repeated_by(record: ResultRecord) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Say which presets repeat the protocol of a published row: their names, and what its metrics are called there."""
+    for protocol in _protocols().values():
+        is_same = (record.task, record.protocol_name) == (protocol.task, protocol.name)
+        if is_same and protocol.facts.items() <= record.protocol.items():
+            return protocol.presets, protocol.metrics
+    return (), {}
+
+
 def published_records() -> list[ResultRecord]:
     """Read the published numbers that come with the package, in the order of the file."""
-    protocols = {name: Protocol.model_validate(each) for name, each in _descriptions()["protocols"].items()}
     file = _FOLDER / "results.csv"
     with file.open(encoding="utf-8", newline="") as lines:
-        return read_cells(csv.DictReader(lines), protocols, file.name)
+        return read_cells(csv.DictReader(lines), _protocols(), file.name)
 
 
 def read_cells(cells: Iterable[Mapping[str, str]], protocols: Mapping[str, Protocol], where: str) -> list[ResultRecord]:

@@ -1,18 +1,23 @@
-"""The question of the project, answered from the records in two sentences: what is resolved, and where it was measured.
+"""The question of the project, answered from the records in two sentences: who leads, by how much, how surely, where.
 
 Compared are ways of learning from motion, and these alone: entries with at least two seeds of their own that learned
 from the same data and saw as many images. Random starts, ImageNet's labels and the supervised upper line are
 what they are compared with, and controls (data with something taken away) are none of them. Two methods count as told
-apart where the board says so (`ssl_motion_reports.differences`).
+apart where the board says so (`ssl_motion_reports.differences`), and intervals of differences are those of that
+comparison: they hold for all pairs of a table at once, so that it does not matter that the best two were picked.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ssl_motion_reports.differences import FAMILY_LEVEL, Differences
+from ssl_motion_reports.formatting import number
 from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.site.addresses import base_method
 from ssl_motion_reports.site.render import primary
-from ssl_motion_reports.texts import heading
+from ssl_motion_reports.statistics.bootstrap import Interval
+from ssl_motion_reports.statistics.resolution import difference_words
 
 _BASELINES = ("random", "imagenet", "supervised")
 _PLACES = {
@@ -32,8 +37,9 @@ class Evidence:
         second: best entry of any other method.
         rivals: number of methods compared, the best included.
         apart: whether the best is told apart from every entry of every other method.
+        lead: how much better the best is than the second.
         versus_random: "better", "worse", "not told apart", or empty where no random start was measured.
-        gain: mean of the best less that of the random start in the ranking metric; None without one.
+        gain: how much better the best is than a random start; None without one.
     """
 
     group: Group
@@ -41,8 +47,17 @@ class Evidence:
     second: Entry
     rivals: int
     apart: bool
+    lead: Interval
     versus_random: str
-    gain: float | None
+    gain: Interval | None
+
+    @property
+    def clearness(self) -> float:
+        """The lead in units of what is needed to resolve it: above 1 where it is resolved."""
+        half = (self.lead.high - self.lead.low) / 2
+        if half:
+            return self.lead.estimate / half
+        return math.inf if self.lead.estimate else 0.0
 
 
 def is_motion(entry: Entry) -> bool:
@@ -75,9 +90,20 @@ def evidence(group: Group) -> Evidence | None:
         second=others[0],
         rivals=len({entry.method for entry in lines}),
         apart=all((best.key, other.key) in known.resolved for other in others),
+        lead=_better_by(best, others[0], group, known),
         versus_random=best.versus_random,
-        gain=None if base is None else best.values[group.primary].mean - base.values[group.primary].mean,
+        gain=None if base is None else _better_by(best, base, group, known),
     )
+
+
+def _better_by(one: Entry, other: Entry, group: Group, known: Differences) -> Interval:
+    """By how much one entry is better than another."""
+    sign = 1 if primary(group).higher_is_better else -1
+    by = sign * (one.values[group.primary].mean - other.values[group.primary].mean)
+    margin = known.margin(one.key, other.key)
+    sources = ("seeds", "images") if known.images else ("seeds",)
+    seeds = min(len(one.records), len(other.records))
+    return Interval(by, by - margin, by + margin, FAMILY_LEVEL, sources, seeds, known.images)
 
 
 def all_evidence(board: Board) -> list[Evidence]:
@@ -111,10 +137,16 @@ def _who_leads(found: Sequence[Evidence]) -> str:
     if sum(count for _, count in apart) == len(found):
         if len(wins) == 1:
             where = f"under {'the one protocol' if len(found) == 1 else f'each of {len(found)} protocols'}"
-            return f"Of {ways}, {wins[0][0]} gives the best features: it is told apart from all the others {where}."
+            least = min(found, key=lambda each: each.clearness)
+            how = "its lead is" if len(found) == 1 else "where it is least clear its lead is"
+            return (
+                f"Of {ways}, {wins[0][0]} gives the best features: it is told apart from all the others {where}; "
+                f"{how} {_lead(least)}."
+            )
         named = _join([f"{method} under {count}" for method, count in wins])
         return (
-            f"It depends on the protocol: of {ways}, {named} of {len(found)} protocols is told apart from all others."
+            f"It depends on the protocol: of {ways}, {named} of {len(found)} protocols is told apart from all others; "
+            f"{_clearest(found)}."
         )
     most = wins[0][1]
     leaders = [method for method, count in wins if count == most]
@@ -127,7 +159,27 @@ def _who_leads(found: Sequence[Evidence]) -> str:
         )
         if sum(count for _, count in apart) == 1:
             rest = f"the only leader told apart from all the others is {apart[0][0]}, under one"
-    return f"No single way is resolved as the best: {lead}, but {rest}."
+    return f"No single way is resolved as the best: {lead}, but {rest}; {_clearest(found)}."
+
+
+def _clearest(found: Sequence[Evidence]) -> str:
+    best = max(found, key=lambda each: each.clearness)
+    return (
+        f"the clearest lead, of {best.best.label}, is {_lead(best)}" if len(found) > 1 else f"its lead is {_lead(best)}"
+    )
+
+
+def _lead(each: Evidence) -> str:
+    """The lead in words: how large, how sure, over whom, where, from how many seeds."""
+    size = difference_words(each.lead.estimate, primary(each.group))
+    ours, theirs = len(each.best.records), len(each.second.records)
+    seeds = f"{ours} seeds each" if ours == theirs else f"{ours} and {theirs} seeds"
+    return f"{size} over {each.second.label} under {each.group.title} ({_sure(each.lead)}, {seeds})"
+
+
+def _sure(known: Interval) -> str:
+    over = " and test images" if "images" in known.sources else ""
+    return f"{known.level:.0%} interval {number(known.low)} to {number(known.high)}, all pairs at once over seeds{over}"
 
 
 def _how_far(found: Sequence[Evidence]) -> str:
@@ -136,11 +188,16 @@ def _how_far(found: Sequence[Evidence]) -> str:
     if not tested:
         return f"Nothing is said against a random start, of which there are not two seeds; {where}."
     gains = [each.gain for each in tested if each.gain is not None and each.versus_random == "better"]
-    units = {heading(primary(each.group)) for each in tested}
+    metrics = {(primary(each.group).name, primary(each.group).unit): primary(each.group) for each in tested}
     by = ""
-    if gains and len(units) == 1:
-        low, high = f"{min(gains):.1f}", f"{max(gains):.1f}"
-        by = f", by {low if low == high else f'{low} to {high}'} in {units.pop()}"
+    if gains and len(metrics) == 1:
+        (metric,) = metrics.values()
+        least, most = (choose(gains, key=lambda gain: gain.estimate) for choose in (min, max))
+        by = f", by {difference_words(most.estimate, metric)}"
+        if len(gains) == 1:
+            by += f" ({_sure(most)})"
+        elif number(least.estimate) != number(most.estimate):
+            by = f", by {number(least.estimate)} to {difference_words(most.estimate, metric)}"
     return f"The leader is better than a random start under {_of(len(gains), len(tested))}{by}; {where}."
 
 

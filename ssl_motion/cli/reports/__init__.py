@@ -63,6 +63,15 @@ def curves_of(suites: "Mapping[str, SuiteSpec]") -> "dict[str, Declared]":
     return found
 
 
+def shipped_curves() -> "dict[str, Declared]":
+    """Name the curves of all shipped suites."""
+    from ssl_motion.paths import config_root
+    from ssl_motion.sweep import load_suite
+
+    suites = sorted((config_root() / "suites").glob("[!_]*.yaml"))
+    return curves_of({path.stem: load_suite(str(path)) for path in suites})
+
+
 def pictures_of(curves: "Mapping[str, Declared]", written: "Mapping[str, Sequence[Path]]") -> "list[Picture]":
     """Choose the pictures of curves that a site shows.
 

@@ -9,7 +9,6 @@ from ssl_motion.cli.reports import own_records, record_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ssl_motion.protocols import ImagePrediction
     from ssl_motion.store import Store
     from ssl_motion_reports.compare import Comparison
 
@@ -40,6 +39,7 @@ def command(
     folders hold their networks and the data are there, pictures of the images on which they differ most, with both
     predictions. Two different protocols are not compared.
     """
+    from dataclasses import replace
     from pathlib import Path
 
     from ssl_motion.errors import SSLMotionError
@@ -60,7 +60,8 @@ def command(
             root = Path(data_root).expanduser() if data_root is not None else None
             pictures = _predictions(comparison, sources, Store(runs), images, root, folder)
         except SSLMotionError as error:
-            click.echo(f"no pictures of predictions: {error}", err=True)
+            # Printed below, and in the files, where a reader looks for them.
+            comparison = replace(comparison, remarks=(*comparison.remarks, f"no pictures of predictions: {error}"))
     for remark in comparison.remarks:
         click.echo(remark, err=True)
     for path in write_comparison(comparison, folder, pictures):
@@ -77,7 +78,7 @@ def _predictions(
 ) -> "list[Path]":
     """Let a run of each side predict the images on which the sides differ most, and draw that."""
     from ssl_motion.errors import UsageError
-    from ssl_motion_reports.compare import Predicted, draw_predictions
+    from ssl_motion_reports.compare import Detected, Predicted, draw_detections, draw_predictions
 
     # Of the seeds, the first one that both sides have, so that the two runs are as alike as can be.
     seeds = [{record.seed: record for record in reversed(side.records)} for side in (comparison.one, comparison.other)]
@@ -89,15 +90,24 @@ def _predictions(
         if not (run / "checkpoints").is_dir():
             raise UsageError(f"{run} holds no network")
     from ssl_motion.predictions import predict
+    from ssl_motion.protocols import ImagePrediction, ObjectPrediction
     from ssl_motion.spec import RuntimeSpec
 
     names = [row.name for row in comparison.images[:count]]
-    found: list[list[ImagePrediction]] = predict(runs, names, RuntimeSpec(), store, data_root)
-    pictures = [
-        Predicted(one.name, one.image, one.label, one.prediction, other.prediction)
-        for one, other in zip(*found, strict=True)
-    ]
-    first = found[0][0]
+    pairs = list(zip(*predict(runs, names, RuntimeSpec(), store, data_root), strict=True))
     note = "Predicted by " + " and ".join(f"{record.identity} (seed {record.seed})" for record in chosen)
     note += "; figures below the predictions are means over all seeds."
-    return draw_predictions(comparison, pictures, first.classes, first.palette, folder / "predictions.png", note)
+    file, classes = folder / "predictions.png", pairs[0][0].classes
+    detected = [
+        Detected(one.name, one.image, one.truth, one.prediction, other.prediction)
+        for one, other in pairs
+        if isinstance(one, ObjectPrediction) and isinstance(other, ObjectPrediction)
+    ]
+    if detected:
+        return draw_detections(comparison, detected, classes, file, note)
+    segmented = [
+        (Predicted(one.name, one.image, one.label, one.prediction, other.prediction), one.palette)
+        for one, other in pairs
+        if isinstance(one, ImagePrediction) and isinstance(other, ImagePrediction)
+    ]
+    return draw_predictions(comparison, [each for each, _ in segmented], classes, segmented[0][1], file, note)

@@ -2,7 +2,7 @@
 
 import click
 
-from ssl_motion.cli.reports import FIRST, curves_of, own_records, pictures_of, record_options
+from ssl_motion.cli.reports import FIRST, own_records, pictures_of, record_options, shipped_curves
 
 
 @click.command("site", short_help="A static site of all results: answer, leaderboards, methods, runs.")
@@ -18,7 +18,7 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
     from pathlib import Path
 
     from ssl_motion.errors import UsageError
-    from ssl_motion.paths import config_root, runs_root
+    from ssl_motion.paths import runs_root
 
     runs = runs_root(runs_folder)
     records, sources = own_records(runs, record_folders)
@@ -27,7 +27,6 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
         if no_published:
             raise UsageError(message)
         click.echo(f"{message}\nOnly published numbers are shown.", err=True)
-    from ssl_motion.sweep import load_suite
     from ssl_motion_reports.curves import write_curves
     from ssl_motion_reports.leaderboard import IMAGE_DRAWS
     from ssl_motion_reports.published import published_records
@@ -35,9 +34,7 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
 
     everything = records + ([] if no_published else published_records())
     folder = Path(out) if out else runs / "reports" / "site"
-    suites = sorted((config_root() / "suites").glob("[!_]*.yaml"))
-    curves = curves_of({path.stem: load_suite(str(path)) for path in suites})
-    cache = runs / IMAGE_DRAWS
+    curves, cache = shipped_curves(), runs / IMAGE_DRAWS
     drawn = write_curves(curves, records, runs / "reports" / "curves", sources, cache)
     home = write_site(
         everything,

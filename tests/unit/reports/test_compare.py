@@ -269,3 +269,4 @@ def test_the_verb_compares_and_says_why_there_are_no_pictures(runs, tmp_path):
     assert "holds no network" in done.output
     (folder,) = (tmp_path / "runs" / "reports" / "compare").iterdir()
     assert {path.name for path in folder.iterdir()} == {"compare.md", "compare.csv", "classes.png", "classes.svg"}
+    assert "no pictures of predictions" in (folder / "compare.md").read_text()

@@ -21,9 +21,12 @@ def test_decisions_are_those_of_scipy(seed, groups):
     random = np.random.default_rng(seed)
     values = {f"e{number}": list(mean + random.standard_normal(seeds)) for number, (seeds, mean) in enumerate(groups)}
     found = differences(values)
-    reference = tukey_hsd(*values.values()).pvalue
+    compared = tukey_hsd(*values.values())
+    reference, intervals = compared.pvalue, compared.confidence_interval(0.95)
     for (row, one), (column, other) in itertools.permutations(enumerate(values), 2):
         p = reference[row, column]
+        half = (intervals.high[row, column] - intervals.low[row, column]) / 2
+        assert found.margin(one, other) == pytest.approx(half, rel=1e-4)
         if abs(p - 0.05) > 1e-6:
             assert ((one, other) in found.resolved) == (p < 0.05)
 

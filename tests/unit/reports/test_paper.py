@@ -4,14 +4,18 @@ import csv
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from ssl_motion.cli import cli
+from ssl_motion.curves import CurveSpec
 from ssl_motion.fileio import write_json
 from ssl_motion.record import MetricValue
+from ssl_motion_reports.curves import Declared
 from ssl_motion_reports.paper import build_tables, to_csv, to_html, to_latex, to_markdown, write_paper
+from ssl_motion_reports.paper.curves import curve_tables
 from ssl_motion_reports.paper.layout import layouts, printed_rows
 
 
@@ -178,5 +182,56 @@ def test_the_verb_writes_the_same_bytes_twice_and_links_records(make_record, tmp
 def test_without_results_the_printed_rows_are_written(tmp_path):
     files = write_paper([], tmp_path)
     rows = _rows(files[1].read_text())
-    assert len(rows) == 196
+    assert len(rows) == 196 + 2  # cells of the tables, and the two points of curves that are known
     assert {row["origin"] for row in rows} == {"reported"}
+
+
+def test_curves_are_tables_of_what_is_known_with_own_points_below_the_nearest(make_record):
+    spec = CurveSpec(
+        title="Guidance", x="pretraining.figures.guidance_points", x_label="guidance points", published="cmp_guidance"
+    )
+    records = []
+    for points, value in {0.0: 28.0, 6.4: 29.0, 13.3: 31.0, 104.0: 30.0}.items():
+        for seed in (0, 1):
+            record = make_record("cmp", seed, value + seed, spec={"kernel": points})
+            before = record.pretraining.model_copy(update={"figures": {"guidance_points": points}})
+            records.append(record.model_copy(update={"pretraining": before}))
+    twice = {"a": Declared(spec), "b": Declared(spec)}
+    tables = {table.layout.name: table for table in curve_tables(twice, records, {})}
+    table = tables["cmp_guidance"]
+    assert [
+        (line.origin, line.label, line.figures["value"].value if line.figures else None) for line in table.lines
+    ] == [
+        ("reported", "0", 40.4),
+        ("reproduced", "0.00", 28.5),
+        ("reproduced", "6.40", 29.5),
+        ("reported", "13.5", 44.5),
+        ("reproduced", "13.30", 31.5),
+        ("reported", "50", None),
+        ("reported", "100", None),
+        ("reproduced", "104.00", 30.5),
+        ("reported", "150", None),
+        ("reported", "200", None),
+    ]
+    assert "its value cannot be read off the figure" in table.lines[5].remarks
+    assert table.lines[1].seeds == (0, 1)
+    # Nothing of the curve over data is known but words; without own results they stand alone.
+    assert not tables["cmp_data"].lines
+    assert "a steady rise" in tables["cmp_data"].remarks[0]
+    text = to_markdown(list(tables.values()), Path(), {})
+    assert "28.50 ± 0.71" in text
+    assert "44.5" in text
+    rows = [row for row in _rows(to_csv(list(tables.values()))) if row["table"] == "Figure 4"]
+    assert [row["value"] for row in rows if row["row"] == "13.30"] == ["31.5"]
+    assert "Figure 5 right" in to_latex(list(tables.values()))
+
+
+def test_a_point_of_categories_stands_below_the_same_one(make_record):
+    spec = CurveSpec(
+        title="Strides", x="pretraining.spec.strides", x_label="strides", x_scale="category", published="cmp_strides"
+    )
+    records = [make_record("cmp", 0, 30.0 + len(each), spec={"strides": each}) for each in ([1], [1, 2, 4], [2])]
+    table = next(each for each in curve_tables({"s": Declared(spec)}, records, {}) if each.layout.name == "cmp_strides")
+    labels = _labels(table)
+    assert labels[labels.index(("reported", "{1,2,4}")) + 1] == ("reproduced", "{1,2,4}")
+    assert [line.label for line in table.others] == ["{2}"]

@@ -1,7 +1,11 @@
 """The two sentences of the home page say what the records resolve, and no more."""
 
-import pytest
+import math
 
+import pytest
+from scipy import stats
+
+from ssl_motion.record import MetricValue
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.site.answer import all_evidence, answer
 
@@ -28,6 +32,12 @@ def make_lines(make_record):
     return make
 
 
+def interval(difference, entries, spread=0.5):
+    """Tukey's interval for a difference of two means over three seeds each, one of all pairs of so many entries."""
+    half = stats.studentized_range.ppf(0.95, entries, 2 * entries) * spread / math.sqrt(3)
+    return f"95% interval {difference - half:.2f} to {difference + half:.2f}, all pairs at once over seeds"
+
+
 def said(records):
     return answer(all_evidence(build_board(records)))
 
@@ -35,17 +45,18 @@ def said(records):
 def test_a_method_that_is_resolved_everywhere_is_named(make_lines):
     records = [
         record
-        for world in WORLDS
-        for record in make_lines(world, {"cmp": 40.0, "walker": 30.0, "pathak": 25.0, "random": 20.0})
+        for world, mean in zip(WORLDS, (40.0, 42.5), strict=True)
+        for record in make_lines(world, {"cmp": mean, "walker": 30.0, "pathak": 25.0, "random": 20.0})
     ]
     first, second = said(records)
     assert first == (
         "Of 3 ways of learning from motion, cmp gives the best features: it is told apart from all the others "
-        "under each of 2 protocols."
+        "under each of 2 protocols; where it is least clear its lead is 10.00 points of mIoU over walker under "
+        f"puppets_fcn, alexnet_mini, built-in world, world still ({interval(10.0, 4)}, 3 seeds each)."
     )
     assert second == (
-        "The leader is better than a random start under 2 of 2 protocols, by 20.0 in mIoU (%); all of it was "
-        "measured in the built-in world, not on photographs."
+        "The leader is better than a random start under 2 of 2 protocols, by 20.00 to 22.50 points of mIoU; all of it "
+        "was measured in the built-in world, not on photographs."
     )
 
 
@@ -53,7 +64,8 @@ def test_what_is_within_the_spread_is_said_to_be(make_lines):
     first, second = said(make_lines("still", {"cmp": 30.2, "walker": 30.0, "random": 30.1}))
     assert first == (
         "No single way is resolved as the best: of 2 ways of learning from motion, cmp has the highest mean under "
-        "the one protocol, but no leader is told apart from all the others."
+        "the one protocol, but no leader is told apart from all the others; its lead is 0.20 points of mIoU over "
+        f"walker under puppets_fcn, alexnet_mini, built-in world ({interval(0.2, 3)}, 3 seeds each)."
     )
     assert second.startswith("The leader is better than a random start under 0 of 1 protocol; all of it")
 
@@ -63,16 +75,18 @@ def test_a_leader_that_is_resolved_in_one_place_alone_is_no_winner(make_lines):
     first, second = said(records)
     assert first == (
         "No single way is resolved as the best: of 2 ways of learning from motion, cmp and walker each have "
-        "the highest mean under 1 of 2 protocols, but the only leader told apart from all the others is cmp, under one."
+        "the highest mean under 1 of 2 protocols, but the only leader told apart from all the others is cmp, under "
+        "one; the clearest lead, of cmp, is 10.00 points of mIoU over walker under puppets_fcn, alexnet_mini, "
+        f"built-in world, world still ({interval(10.0, 2)}, 3 seeds each)."
     )
     assert second.startswith("Nothing is said against a random start")
 
 
 def test_two_winners_depend_on_the_protocol(make_lines):
-    records = make_lines("still", {"cmp": 40.0, "walker": 30.0}) + make_lines("weak_pan", {"cmp": 20.0, "walker": 30.0})
-    assert said(records)[0] == (
+    records = make_lines("still", {"cmp": 40.0, "walker": 30.0}) + make_lines("weak_pan", {"cmp": 22.0, "walker": 30.0})
+    assert said(records)[0].startswith(
         "It depends on the protocol: of 2 ways of learning from motion, cmp under 1 and walker under 1 of 2 "
-        "protocols is told apart from all others."
+        "protocols is told apart from all others; the clearest lead, of cmp, is 10.00 points of mIoU over walker under "
     )
 
 
@@ -105,6 +119,21 @@ def test_a_variant_that_is_close_does_not_count_as_a_rival_but_another_method_do
     (found,) = all_evidence(build_board(records))
     assert found.apart
     assert found.second.method == "walker"
+
+
+def test_of_a_figure_that_is_better_low_the_lead_is_how_much_lower_it_is(make_record):
+    records = [
+        make_record(
+            method, seed, metrics=[MetricValue(name="error", value=mean + seed, higher_is_better=False, unit="")]
+        )
+        for method, mean in {"cmp": 20.0, "walker": 30.0, "random": 45.0}.items()
+        for seed in (0, 1, 2)
+    ]
+    first, second = said(records)
+    assert "its lead is 10.00 of error over walker" in first
+    assert "by 25.00 of error (95% interval" in second
+    (found,) = all_evidence(build_board(records))
+    assert found.clearness == pytest.approx(10 / (found.lead.high - found.lead.estimate))
 
 
 @pytest.mark.parametrize("lacking", ["methods", "seeds", "everything"])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ssl_motion.record import MetricValue, Pretraining, Reported, Reproduced, ResultRecord
-from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.beside import with_reported
+from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.differences import Differences, comparable, differences
 from ssl_motion_reports.formatting import abridged, amount
 from ssl_motion_reports.grouping import entries

@@ -186,10 +186,11 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
         "state": stands,
     }
     if not as_json:
+        changes = [f"{name}={each}" for name, each in plan.changes.items() if name != "backbone"]  # it has its line
         for key, value in facts.items():
             click.echo(f"{key:<9} {value}")
-            if key == "protocol" and plan.changes:
-                click.echo(f"{'changed':<9} {', '.join(f'{name}={each}' for name, each in plan.changes.items())}")
+            if key == "protocol" and changes:
+                click.echo(f"{'changed':<9} {', '.join(changes)}")
         if stands == "failed":
             click.echo(f"failed    {plan.folder.failure}")
         for remark in plan.remarks:

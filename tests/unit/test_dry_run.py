@@ -164,6 +164,7 @@ def test_the_verb_prints_remarks_and_what_was_looked_at(voc: Path, tmp_path: Pat
     (changed,) = [line for line in result.output.splitlines() if line.startswith("changed ")]
     assert "iterations=6" in changed
     assert "preset" not in changed
+    assert "alexnet" not in changed
     assert "checked   lists, labels and all 6 images (decoded)" in result.output
     assert "unchecked memory" in result.output
     content = json.loads(CliRunner().invoke(command, [*arguments, "--json"]).output)

@@ -168,7 +168,7 @@ def test_a_figure_opens_its_records(open_page, page_file):
     panel.locator("summary", has_text="spec").first.click()
     assert "in the spec" in panel.locator("details[open] pre").inner_text()
     panel.locator("summary", has_text="protocol").click()  # once for all seeds
-    assert '"head": "fcn"' in panel.locator("details[open] pre").last.inner_text()
+    assert '"head": "fcn"' in panel.locator("details[open] pre").first.inner_text()
     address = panel.locator("a").first.get_attribute("href")
     assert (page_file.parent / address).resolve().is_file()
     fragment = page.evaluate("location.hash")

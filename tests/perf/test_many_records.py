@@ -51,7 +51,7 @@ def reading(records: Path) -> float:
     return seconds
 
 
-@pytest.mark.parametrize(("report", "times", "gigabytes"), [("leaderboard", 16, 1.0), ("site", 80, 1.5)])
+@pytest.mark.parametrize(("report", "times", "gigabytes"), [("leaderboard", 20, 1.0), ("site", 80, 1.0)])
 def test_a_report_takes_few_times_what_reading_does(
     report: str, times: float, gigabytes: float, records: Path, reading: float, tmp_path: Path
 ) -> None:

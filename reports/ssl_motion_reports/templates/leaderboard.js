@@ -122,6 +122,7 @@
     byId("panel-title").textContent = entry.title;
     const body = byId("panel-body");
     body.replaceChildren(list(entry.facts));
+    if (Object.hasOwn(protocols, entry.protocol)) body.append(fold("protocol", protocols[entry.protocol]));
     for (const record of entry.records) {
       body.append(make("h3", record.title));
       const pairs = [...record.facts];
@@ -133,7 +134,6 @@
       body.append(list(pairs));
       for (const [name, content] of record.folds) body.append(fold(name, content));
     }
-    if (Object.hasOwn(protocols, entry.protocol)) body.append(fold("protocol", protocols[entry.protocol]));
     if (!panel.open) panel.showModal();
     panel.scrollTop = 0;
   };

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """Keep Python from looking for unused cycles: over thousands of records, that takes half of the time.
+    """Keep Python from looking for unused cycles, which it would do again and again in thousands of records.
 
     Also a decorator. What is not part of a cycle is freed as ever.
     """

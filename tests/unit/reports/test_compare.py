@@ -23,6 +23,7 @@ from ssl_motion_reports.compare import (
     verdict,
     write_comparison,
 )
+from ssl_motion_reports.spread import interval_of
 
 CLASSES = ["ground", "thing"]
 IMAGES = [f"image_{number:02d}" for number in range(40)]
@@ -119,6 +120,20 @@ def test_two_runs_are_compared_over_their_images_alone(runs, tmp_path):
     # Away from the runs folder, a record file brings its own images along.
     first, second, files = find_sides(*named[1], [], {})
     assert compare(first, second, files).images == found.images
+
+
+def test_draws_that_were_kept_serve_without_the_files(runs, tmp_path):
+    records, sources = runs
+    first, second, files = find_sides("good", "plain", records, sources)
+    kept = tmp_path / "kept"
+    found = compare(first, second, files, kept).differences[0].interval
+    assert len(list(kept.iterdir())) == len(records)
+    for source in sources.values():
+        (source.parent / "per_image.npz").unlink()
+    assert compare(first, second, files, kept).differences[0].interval == found
+    values = [record.primary.value for record in first.records]
+    assert interval_of(first.records, values, sources, kept).sources == ("seeds", "images")
+    assert interval_of(first.records, values, sources).sources == ("seeds",)
 
 
 def test_equal_sides_are_not_told_apart(runs):

@@ -73,10 +73,8 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
     """
     from ssl_motion import plugins
     from ssl_motion.engine import plan as pretraining
-    from ssl_motion.spec import BackboneSpec
     from ssl_motion.spec_text import parse_spec
-    from ssl_motion.starts import resolve_start
-    from ssl_motion.transfer import find_data
+    from ssl_motion.transfer import find_data, find_start
 
     with_data: set[str] = set()
     for job in jobs:
@@ -90,7 +88,7 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> None:
             kind = plugins.load(plugins.BENCHMARKS, spec.task)
             task = kind(parse_spec(kind.Config, spec.task_config, f"task_config of {spec.task}"))
             if not job.parents:
-                resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
+                find_start(task, spec.init, store)
             key = digest([spec.task, spec.task_config, spec.data_root])
             if not task.uses_puppets and key not in with_data:
                 find_data(task, spec.data_root)

@@ -15,6 +15,7 @@ from ssl_motion.engine.once import run_once
 from ssl_motion.errors import UsageError
 from ssl_motion.fileio import sha256_of, write_json
 from ssl_motion.identity import transfer_identity
+from ssl_motion.model_starts import resolve_model_start
 from ssl_motion.paths import data_roots
 from ssl_motion.protocols import DataReport, RunContext, TaskResult, TransferTask
 from ssl_motion.provenance import code_state, collect
@@ -49,9 +50,14 @@ class TransferPlan:
     folder: RunFolder
 
     @property
-    def backbone(self) -> BackboneSpec:
-        """The trunk that is trained."""
-        return BackboneSpec(**self.task.backbone())
+    def backbone(self) -> BackboneSpec | None:
+        """The trunk that is judged; None where the task judges whole models, which bring theirs."""
+        return None if self.task.judges_models else BackboneSpec(**self.task.backbone())
+
+    @property
+    def judged(self) -> str:
+        """Name of the trunk, for records, or "whole model"."""
+        return "whole model" if self.backbone is None else describe(self.backbone)
 
     @property
     def protocol_name(self) -> str:
@@ -111,8 +117,7 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     task_class: type[TransferTask] = plugins.load(plugins.BENCHMARKS, spec.task)
     config = parse_spec(task_class.Config, spec.task_config, f"task_config of {spec.task}")
     task = task_class(config)
-    backbone = BackboneSpec(**task.backbone())
-    start = resolve_start(spec.init, backbone, store)
+    start = find_start(task, spec.init, store)
     puppets = (spec.puppets or PuppetsSpec()) if task.uses_puppets else None
     spec = spec.model_copy(update={"task_config": config.model_dump(mode="json"), "puppets": puppets})
     if puppets is not None:
@@ -135,6 +140,17 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     )
     label = transfer_label(settings, start.method)
     return TransferPlan(spec, task, start, root, fingerprint, protocol, store.folder("transfer", label, identity))
+
+
+def find_start(task: TransferTask, init: str, store: Store) -> Start:
+    """Find out what `init` means to a task: a backbone, or a whole model.
+
+    Raises:
+        UsageError: There is nothing of that name, or it is nothing that the task judges.
+    """
+    if task.judges_models:
+        return resolve_model_start(init, task.baselines, store)
+    return resolve_start(init, BackboneSpec(**task.backbone()), store)
 
 
 def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, str]:
@@ -171,7 +187,7 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     is_main = launched_processes().is_main
     code = code_state() if is_main else None  # now: the checkout may move on while the run takes its hours
     folder = plan.folder.path
-    if is_main:
+    if is_main and plan.backbone is not None:
         # First, since weights that do not fit are found at once, and rendering takes its time.
         materialise(plan.start, plan.backbone, folder / "init", plan.spec.seed)
     barrier()
@@ -179,6 +195,8 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     context = RunContext(
         run_dir=folder,
         weights=folder / "init" if plan.start.is_made else plan.start.folder,
+        model=plan.start.model,
+        baseline=plan.start.baseline,
         data_root=root,
         seed=plan.spec.seed,
         device=device,
@@ -258,7 +276,7 @@ def _finish(plan: TransferPlan, result: TaskResult, device: str, code: tuple[str
     record = ResultRecord(
         identity=folder.identity,
         method=plan.start.method,
-        backbone=describe(plan.backbone),
+        backbone=plan.judged,
         pretraining=plan.start.pretraining,
         task=plan.spec.task,
         protocol=plan.protocol,

@@ -161,15 +161,13 @@ def build_spec(
 
 def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
     """Print what would run."""
-    from ssl_motion.starts import describe
-
     state = "finished" if plan.folder.is_finished else ("interrupted" if plan.folder.path.is_dir() else "new")
     facts = {
         "task": plan.spec.task,
         "protocol": plan.protocol_name,
         "scale": plan.scale,
         "start": plan.start.method,
-        "backbone": describe(plan.backbone),
+        "backbone": plan.judged,
         "data": str(plan.data_root) if plan.data_root else "the built-in world",
         "identity": plan.folder.identity,
         "path": str(plan.folder.path),

@@ -108,6 +108,9 @@ class RunContext:
         workers: loader processes.
         recipe_overrides: dotted MMEngine config keys -> values (`--cfg-options`).
         trackers: further places to log to, as in `ssl_motion.spec.RuntimeSpec`.
+        model: where the whole model is (`ssl_motion.whole_models.load_whole_model`), for tasks that judge whole models;
+            None where a baseline is judged in its place.
+        baseline: name of that baseline.
     """
 
     run_dir: Path
@@ -118,6 +121,8 @@ class RunContext:
     workers: int = 0
     recipe_overrides: Mapping[str, Any] = field(default_factory=dict)
     trackers: tuple[str, ...] = ()
+    model: Path | None = None
+    baseline: str | None = None
 
 
 class TransferTask(ABC):
@@ -130,12 +135,17 @@ class TransferTask(ABC):
         recipe_version: raised whenever a change of code or recipe moves the numbers.
         metrics: what `run` reports.
         presets: preset name -> one line on what it is.
+        judges_models: whether the task judges a whole pretraining model, such as what CMP's decoder predicts, and not
+            the backbone alone (`ssl_motion.model_task.ModelTask`).
+        baselines: name -> one line, of what such a task can judge in place of a model (`init: baseline:NAME`).
     """
 
     Config: ClassVar[type[BaseModel]]
     recipe_version: ClassVar[int]
     metrics: ClassVar[tuple[Metric, ...]]
     presets: ClassVar[Mapping[str, str]]
+    judges_models: ClassVar[bool] = False
+    baselines: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: BaseModel) -> None:
         self.config = config

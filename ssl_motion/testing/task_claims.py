@@ -68,7 +68,8 @@ def check_preset(task_class: type[TransferTask], preset: str) -> None:
             f"{what}: puppets_layouts is {task.puppets_layouts}; there are {', '.join(LAYOUTS)}",
         )
     try:
-        outline_backbone(BackboneSpec.model_validate(task.backbone()))
+        if not task.judges_models:
+            outline_backbone(BackboneSpec.model_validate(task.backbone()))
     except (ValidationError, SSLMotionError, TypeError) as error:
         raise ContractError(f"{what}: backbone() describes no trunk: {error}") from error
     _check_protocol(task, task_class(task.config), what)

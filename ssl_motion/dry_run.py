@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ssl_motion.data.image_files import check_images
 from ssl_motion.errors import DataError
+from ssl_motion.model_starts import try_model_start
 from ssl_motion.starts import try_start
 from ssl_motion.transfer_plan import TransferPlan
 
@@ -35,7 +36,8 @@ def examine(plan: TransferPlan) -> Findings:
         DataError: A weights file or an image is damaged.
     """
     checked, unchecked = ["settings"], []
-    start, not_start = try_start(plan.start, plan.backbone)
+    trunk = plan.backbone
+    start, not_start = try_model_start(plan.start) if trunk is None else try_start(plan.start, trunk)
     checked += [start] if start else []
     unchecked += [not_start] if not_start else []
     if plan.spec.recipe_overrides:

@@ -5,6 +5,7 @@ beside it, such as predicting flow from a few vectors, is kept here.
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as dump_safetensors
+from torch import Tensor
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import DataError, UsageError
@@ -24,6 +26,12 @@ from ssl_motion.weights import load_strict
 
 TENSORS = "model.safetensors"
 CARD = "model.json"
+
+FITTED = "fitted.json"
+"""In the folder of a pretraining run: the method's settings, complete, where it estimated some from its data."""
+
+LAST = "checkpoints/last.pth"
+"""In the folder of a finished pretraining run: the whole method (keys: `ssl_motion.engine.checkpoint`)."""
 
 
 class ModelCard(BaseModel):
@@ -103,8 +111,21 @@ def load_model(folder: Path) -> PretrainMethod:
         raise DataError(f"{folder / TENSORS}: not a safetensors file: {error}") from error
     method: type[PretrainMethod] = load(METHODS, card.method)
     config = parse_spec(method.Config, card.method_config, f"{folder / CARD}: method_config")
-    model = method(config, build_backbone(card.backbone))
+    return filled(method(config, build_backbone(card.backbone)), tensors, str(folder / TENSORS))
+
+
+def filled(method: PretrainMethod, tensors: Mapping[str, Tensor], what: str) -> PretrainMethod:
+    """Give a fresh method what it has learned, and put it into evaluation mode.
+
+    Args:
+        method: as built.
+        tensors: of its state.
+        what: their origin, for messages.
+
+    Raises:
+        UsageError: A tensor does not fit, or was never trained (`ssl_motion.weights.load_strict`).
+    """
     # Buffers of the method itself, such as a codebook, are made from its settings: those a model rightly starts with.
-    computed = [name for name, _ in model.named_buffers() if not name.startswith("backbone.")]
-    load_strict(model, tensors, what=str(folder / TENSORS), computed=computed)
-    return model.eval()
+    computed = [name for name, _ in method.named_buffers() if not name.startswith("backbone.")]
+    load_strict(method, tensors, what=what, computed=computed)
+    return method.eval()

@@ -37,6 +37,8 @@ class Start:
         folder: backbone folder (`backbone.safetensors`, `weights.json`), where the weights are in one already.
         file: weights file of another origin, to be brought into a backbone folder.
         scheme: of `ssl_motion.backbones.initialise`, to be drawn into a backbone folder.
+        model: where a whole model is, for tasks that judge one (`ssl_motion.whole_models.load_whole_model`).
+        baseline: name of what such a task judges in place of a model.
         pretraining: what the weights have seen; None for a random start.
         parents: identities of the runs that made them.
     """
@@ -48,6 +50,8 @@ class Start:
     pretraining: Pretraining | None = None
     parents: tuple[str, ...] = ()
     scheme: str | None = None
+    model: Path | None = None
+    baseline: str | None = None
 
     @property
     def is_made(self) -> bool:

@@ -77,10 +77,8 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> list[str]:
     """
     from ssl_motion.engine import plan as pretraining
     from ssl_motion.ensemble_members import check_average
-    from ssl_motion.spec import BackboneSpec
-    from ssl_motion.starts import resolve_start
     from ssl_motion.tasks import make_task
-    from ssl_motion.transfer import find_data, remarks_on
+    from ssl_motion.transfer import find_data, find_start, remarks_on
 
     with_data: set[str] = set()
     remarks: dict[str, None] = {}
@@ -97,7 +95,7 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> list[str]:
             if spec.recipe_overrides:
                 remarks |= dict.fromkeys(task.check_recipe(spec.recipe_overrides))
             if not job.parents:
-                resolve_start(spec.init, BackboneSpec(**task.backbone()), store)
+                find_start(task, spec.init, store)
             key = digest([spec.task, spec.task_config, spec.data_root])
             if not task.uses_puppets and key not in with_data:
                 remarks |= dict.fromkeys(remarks_on(find_data(task, spec.data_root)[1]))

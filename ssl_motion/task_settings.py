@@ -88,7 +88,8 @@ def changes(
     """
     task = task_class(config)
     own = _said(task)
-    stages = tuple(outline_backbone(BackboneSpec.model_validate(task.backbone())).channels)
+    trunk = None if task.judges_models else BackboneSpec.model_validate(task.backbone())
+    stages = () if trunk is None else tuple(outline_backbone(trunk).channels)
     for value in (*first, *other_values(setting.annotation, setting.value, stages)):
         try:
             other = changed(config, setting, value)

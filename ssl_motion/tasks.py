@@ -129,6 +129,13 @@ def task_fault(task: TransferTask) -> str | None:
 
         if not task.puppets_layouts or set(task.puppets_layouts) - set(LAYOUTS):
             return f"puppets_layouts is {task.puppets_layouts}; there are {', '.join(LAYOUTS)}"
+    return _trunk_fault(task) or protocol_fault(task.protocol())
+
+
+def _trunk_fault(task: TransferTask) -> str | None:
+    """Look at the trunk that a task says it judges; one that judges whole models has none."""
+    if task.judges_models:
+        return None
     said: Any = task.backbone()
     if not isinstance(said, Mapping):
         return f"backbone() describes no trunk: it returned {said!r}, expected a BackboneSpec as a dict"
@@ -137,7 +144,7 @@ def task_fault(task: TransferTask) -> str | None:
     except UsageError as error:
         return f"backbone() describes no trunk: {error}"
     outline_backbone(trunk)
-    return protocol_fault(task.protocol())
+    return None
 
 
 def data_report(task: TransferTask, root: Path) -> DataReport:

@@ -14,13 +14,14 @@ from ssl_motion.engine.once import run_once
 from ssl_motion.errors import UsageError
 from ssl_motion.fileio import sha256_of, write_json
 from ssl_motion.identity import transfer_identity
+from ssl_motion.model_starts import resolve_model_start
 from ssl_motion.paths import data_roots
 from ssl_motion.protocols import DataReport, RunContext, TaskResult, TransferTask
 from ssl_motion.provenance import code_state, collect
 from ssl_motion.puppets import fingerprint as puppets_fingerprint
 from ssl_motion.record import MetricValue, PerImage, Reproduced, ResultRecord
 from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
-from ssl_motion.starts import describe, materialise, resolve_start
+from ssl_motion.starts import Start, materialise, resolve_start
 from ssl_motion.store import RunFolder, Store, transfer_label
 from ssl_motion.tasks import data_report, make_task, sound_result
 from ssl_motion.transfer_plan import TransferPlan
@@ -62,8 +63,7 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     """
     task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
     remarks = task.check_recipe(spec.recipe_overrides) if spec.recipe_overrides else []
-    backbone = BackboneSpec(**task.backbone())
-    start = resolve_start(spec.init, backbone, store)
+    start = find_start(task, spec.init, store)
     puppets = (spec.puppets or PuppetsSpec()) if task.uses_puppets else None
     spec = spec.model_copy(update={"task_config": task.config.model_dump(mode="json"), "puppets": puppets})
     if puppets is not None:
@@ -89,6 +89,17 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     label = transfer_label(settings, start.method)
     folder = store.folder("transfer", label, identity)
     return TransferPlan(spec, task, start, root, fingerprint, protocol, folder, report, tuple(remarks))
+
+
+def find_start(task: TransferTask, init: str, store: Store) -> Start:
+    """Find out what `init` means to a task: a backbone, or a whole model.
+
+    Raises:
+        UsageError: There is nothing of that name, or it is nothing that the task judges.
+    """
+    if task.judges_models:
+        return resolve_model_start(init, task.baselines, store)
+    return resolve_start(init, BackboneSpec(**task.backbone()), store)
 
 
 def find_data(task: TransferTask, data_root: Path | str | None) -> tuple[Path, DataReport]:
@@ -125,7 +136,7 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     is_main = launched_processes().is_main
     code = code_state() if is_main else None  # now: the checkout may move on while the run takes its hours
     folder = plan.folder.path
-    if is_main:
+    if is_main and plan.backbone is not None:
         # First, since weights that do not fit are found at once, and rendering takes its time.
         materialise(plan.start, plan.backbone, folder / "init", plan.spec.seed)
     barrier()
@@ -137,6 +148,8 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
     context = RunContext(
         run_dir=folder,
         weights=folder / "init" if plan.start.is_made else plan.start.folder,
+        model=plan.start.model,
+        baseline=plan.start.baseline,
         data_root=root,
         seed=plan.spec.seed,
         device=device,
@@ -230,7 +243,7 @@ def _finish(
     record = ResultRecord(
         identity=folder.identity,
         method=plan.start.method,
-        backbone=describe(plan.backbone),
+        backbone=plan.judged,
         pretraining=plan.start.pretraining,
         task=plan.spec.task,
         protocol=plan.protocol,

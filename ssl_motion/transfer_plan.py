@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ssl_motion.protocols import DataReport, TransferTask
 from ssl_motion.spec import BackboneSpec, TransferSpec
-from ssl_motion.starts import Start
+from ssl_motion.starts import Start, describe
 from ssl_motion.store import RunFolder
 
 
@@ -37,9 +37,14 @@ class TransferPlan:
     remarks: tuple[str, ...] = ()
 
     @property
-    def backbone(self) -> BackboneSpec:
-        """The trunk that is trained."""
-        return BackboneSpec(**self.task.backbone())
+    def backbone(self) -> BackboneSpec | None:
+        """The trunk that is judged; None where the task judges whole models, which bring theirs."""
+        return None if self.task.judges_models else BackboneSpec(**self.task.backbone())
+
+    @property
+    def judged(self) -> str:
+        """Name of the trunk, for records, or "whole model"."""
+        return "whole model" if self.backbone is None else describe(self.backbone)
 
     @property
     def protocol_name(self) -> str:

@@ -171,7 +171,6 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
     """
     from ssl_motion.dry_run import Findings, examine
     from ssl_motion.listing import state
-    from ssl_motion.starts import describe
 
     stands = state(plan.folder) if plan.folder.path.is_dir() else "new"
     facts = {
@@ -179,7 +178,7 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
         "protocol": plan.protocol_name,
         "scale": plan.scale,
         "start": plan.start.method,
-        "backbone": describe(plan.backbone),
+        "backbone": plan.judged,
         "data": str(plan.data_root) if plan.data_root else "the built-in world",
         "identity": plan.folder.identity,
         "path": str(plan.folder.path),

@@ -15,6 +15,7 @@ from ssl_motion.engine.plan import PretrainPlan
 from ssl_motion.engine.stopping import EarlyStopping
 from ssl_motion.engine.validation import Validation
 from ssl_motion.fileio import write_atomically
+from ssl_motion.models import LAST
 from ssl_motion.protocols import PretrainMethod
 from ssl_motion.provenance import collect
 from ssl_motion.record import Pretraining
@@ -93,8 +94,7 @@ def finish(
     }
     buffer = io.BytesIO()
     torch.save(plain(whole), buffer)
-    folder = path / "checkpoints"
-    write_atomically(folder / "last.pth", lambda file: file.write(buffer.getbuffer()) and None)
+    write_atomically(path / LAST, lambda file: file.write(buffer.getbuffer()) and None)
     plan.folder.finish(
         {
             "method": label,
@@ -115,7 +115,7 @@ def finish(
             "provenance": collect(device, seconds, [], code).model_dump(mode="json"),
         }
     )
-    for each in list_checkpoints(folder):
+    for each in list_checkpoints((path / LAST).parent):
         each.unlink(missing_ok=True)
 
 

@@ -16,9 +16,8 @@ from ssl_motion.engine.plan import PretrainPlan
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_json
 from ssl_motion.identity import digest
+from ssl_motion.models import FITTED
 from ssl_motion.spec_text import parse_spec
-
-FITTED = "fitted.json"
 
 
 def fitted_config(plan: PretrainPlan, samples: Sequence[FlowSample], processes: Processes) -> BaseModel:

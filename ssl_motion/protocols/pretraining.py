@@ -160,6 +160,25 @@ class PretrainMethod(nn.Module, ABC):
         del content, arch
         raise UsageError(f"{cls.__name__} cannot read published weights of a whole model; import the backbone alone")
 
+    def propagate(self, stages: Mapping[str, Tensor], sparse_B2HW: Tensor, mask_B1HW: Tensor) -> Tensor:
+        """Predict dense flow where the motion of some pixels is given; refused unless overridden.
+
+        A method that predicts flow from the image alone leaves what is given aside.
+
+        Args:
+            stages: what the trunk returned for normalised images of H x W pixels: one for every guidance, or one for
+                all of them (the applications look at an image once, and ask about it often).
+            sparse_B2HW: float32, u and v of the given pixels in pixels of the image; 0 elsewhere.
+            mask_B1HW: float32, 1 at given pixels, else 0.
+
+        Returns:
+            Flow, float32 [B, 2, H, W], in pixels of the image.
+
+        Raises:
+            UsageError: The method predicts no flow.
+        """
+        raise UsageError(f"{type(self).__name__} predicts no flow, so there is nothing to propagate")
+
     @classmethod
     def describe_sample(cls, config: BaseModel, sample: FlowSample, rng: np.random.Generator) -> dict[str, float]:
         """Tell what the method makes of one sample, such as its number of guidance points; nothing unless overridden.

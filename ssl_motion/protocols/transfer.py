@@ -135,6 +135,9 @@ class RunContext:
         workers: loader processes.
         recipe_overrides: dotted MMEngine config keys -> values (`--cfg-options`).
         trackers: further places to log to, as in `ssl_motion.spec.RuntimeSpec`.
+        model: where the whole model is (`ssl_motion.whole_models.load_whole_model`), for tasks that judge whole models;
+            None where a baseline is judged in its place.
+        baseline: name of that baseline.
     """
 
     run_dir: Path
@@ -145,10 +148,12 @@ class RunContext:
     workers: int = 0
     recipe_overrides: Mapping[str, Any] = field(default_factory=dict)
     trackers: tuple[str, ...] = ()
+    model: Path | None = None
+    baseline: str | None = None
 
     def __post_init__(self) -> None:
         """Resolve the folders: a task may hand them to tools that work in another folder, or change it itself."""
-        for name in ("run_dir", "weights", "data_root"):
+        for name in ("run_dir", "weights", "data_root", "model"):
             if (folder := getattr(self, name)) is not None:
                 object.__setattr__(self, name, folder.resolve())
 
@@ -165,6 +170,9 @@ class TransferTask(ABC):
         presets: preset name -> one line on what it is.
         data_settings: settings that only say which data are read, so that the fingerprint of `check_data` tells their
             values apart. Every other setting must show in `protocol` or `backbone`.
+        judges_models: whether the task judges a whole pretraining model, such as what CMP's decoder predicts, and not
+            the backbone alone (`ssl_motion.model_task.ModelTask`).
+        baselines: name -> one line, of what such a task can judge in place of a model (`init: baseline:NAME`).
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -172,6 +180,8 @@ class TransferTask(ABC):
     metrics: ClassVar[tuple[Metric, ...]]
     presets: ClassVar[Mapping[str, str]]
     data_settings: ClassVar[tuple[str, ...]] = ()
+    judges_models: ClassVar[bool] = False
+    baselines: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: BaseModel) -> None:
         self.config = config

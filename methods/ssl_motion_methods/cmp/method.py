@@ -104,8 +104,18 @@ class CMP(PretrainMethod):
 
     def predict(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Predict flow, float32 [B, 2, H, W] in pixels: the expectation over bin centres, upsampled bilinearly."""
-        flow = self.bins.expectation(self.logits(batch).float())
-        return F.interpolate(flow, size=batch["image"].shape[-2:], mode="bilinear", align_corners=True)
+        return self._flow(self.logits(batch), batch["image"])
+
+    def _flow(self, logits: Tensor, like_BCHW: Tensor) -> Tensor:
+        flow = self.bins.expectation(logits.float())
+        return F.interpolate(flow, size=like_BCHW.shape[-2:], mode="bilinear", align_corners=True)
+
+    def propagate(self, stages: Mapping[str, Tensor], sparse_B2HW: Tensor, mask_B1HW: Tensor) -> Tensor:
+        """Predict flow from given vectors (section 4.3): float32 [B, 2, H, W] in pixels; see `PretrainMethod`."""
+        mask = mask_B1HW.expand(-1, self.settings.guidance_channels - 2, -1, -1)
+        guidance = torch.cat([sparse_B2HW * mask_B1HW, mask], dim=1)
+        logits = self.head(_for_each(stages, len(guidance)), guidance)
+        return self._flow(logits, guidance)
 
     def evaluate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the mean end-point error in pixels over valid pixels ("epe")."""
@@ -141,3 +151,8 @@ class CMP(PretrainMethod):
         model = cls(network.config.model_copy(update={"initialisation": "default"}), network.backbone)
         model.head.load_state_dict(network.head.state_dict())
         return model.eval()
+
+
+def _for_each(stages: Mapping[str, Tensor], count: int) -> Mapping[str, Tensor]:
+    """Repeat the features of a single image for every guidance; nothing is copied."""
+    return {name: stage.expand(count, -1, -1, -1) for name, stage in stages.items()}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import BaseModel
 from torch import Tensor
 
@@ -54,6 +55,10 @@ class Walker(CMP):
         """Return zeros, with a mask of zeros: [B, 4 (or 3), H, W], made where the images are, not in the loader."""
         image = batch["image"]
         return image.new_zeros((image.shape[0], self.settings.guidance_channels, *image.shape[-2:]))
+
+    def propagate(self, stages: Mapping[str, Tensor], sparse_B2HW: Tensor, mask_B1HW: Tensor) -> Tensor:
+        """Predict flow from the image alone, whatever is given: float32 [B, 2, H, W] in pixels."""
+        return super().propagate(stages, torch.zeros_like(sparse_B2HW), torch.zeros_like(mask_B1HW))
 
     @classmethod
     def describe_sample(cls, config: BaseModel, sample: FlowSample, rng: np.random.Generator) -> dict[str, float]:

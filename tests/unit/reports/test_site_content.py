@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Provenance, Reproduced, read_record
 from ssl_motion_reports.differences import differences
 from ssl_motion_reports.grouping import entries

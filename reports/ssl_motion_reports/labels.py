@@ -20,7 +20,10 @@ def differing(facts: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> 
 
 
 def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
-    """Name the entries of a group; those of one method get the settings in which they differ, or their key."""
+    """Name the entries of a group; those of one method get the settings in which they differ, or their key.
+
+    What most of them have in common is left unsaid, so that the base of an ablation bears the plain name.
+    """
     labels = {key: replicates[0].method for key, replicates in members.items()}
     for method in set(labels.values()):
         same = [key for key, name in labels.items() if name == method]
@@ -30,8 +33,9 @@ def entry_labels(members: dict[str, list[ResultRecord]]) -> dict[str, str]:
             telling = _telling(list(known.values()))
             for key in own:
                 own_settings = {name: known[key][name] for name in telling if name in known[key]}
-                shown = [f"{name.rpartition('.')[2]}={value}" for name, value in own_settings.items()][:3]
-                labels[key] += f" ({', '.join(shown) or f'variant {key[:4]}'})"
+                special = {name: value for name, value in own_settings.items() if value != telling[name]}
+                shown = [f"{name.rpartition('.')[2]}={value}" for name, value in special.items()][:3]
+                labels[key] += f" ({', '.join(shown)})" if shown else "" if telling else f" (variant {key[:4]})"
         if len({labels[key] for key in own}) < len(own):
             for key in own:
                 labels[key] += f" #{key[:4]}"
@@ -47,11 +51,24 @@ def preset_changes(record: ResultRecord) -> str:
     return ", ".join(sorted(words, key=len)[:3])
 
 
-def _telling(known: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of the settings that are not the same for all; in one pass, since there may be hundreds of variants."""
+def _telling(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Name the settings that are not the same for all, each with the value that more than half have, where one is.
+
+    In one pass, since there may be hundreds of variants.
+    """
     first = known[0]
     names = sorted({name for each in known for name in each})
-    return [name for name in names if any(each.get(name, _ABSENT) != first.get(name, _ABSENT) for each in known)]
+    differ = [name for name in names if any(each.get(name, _ABSENT) != first.get(name, _ABSENT) for each in known)]
+    return {name: _usual([each.get(name, _ABSENT) for each in known]) for name in differ}
+
+
+def _usual(values: Sequence[Any]) -> Any:
+    """The value that more than half of all are; a new object, equal to nothing, where there is none."""
+    # Boyer and Moore's vote: values need not be hashable.
+    candidate, votes = values[0], 0
+    for value in values:
+        candidate, votes = (value, 1) if votes == 0 else (candidate, votes + (1 if value == candidate else -1))
+    return candidate if 2 * sum(value == candidate for value in values) > len(values) else object()
 
 
 def settings(record: ResultRecord) -> dict[str, Any]:

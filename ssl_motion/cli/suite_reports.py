@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:
     """Write leaderboard, curves and site of the suite's own results.
 
+    What only suites have that it includes, such as the variants of an ablation, stands in curves and site.
+
     Args:
         name: of the suite.
         statuses: of all jobs, ended.
@@ -23,7 +25,7 @@ def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", ou
         The files; none where no transfer is finished.
     """
     from ssl_motion.cli.reports import curves_of, pictures_of
-    from ssl_motion.sweep import all_remarks
+    from ssl_motion.sweep import all_remarks, with_included
     from ssl_motion_reports.board import build_board
     from ssl_motion_reports.curves import write_curves
     from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, write_board
@@ -35,7 +37,9 @@ def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", ou
     if not records:
         return []
     cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
-    board = build_board(records, sources, cache)
+    others = tuple(f"{included}: " for included in with_included(suite) if included)
+    own = [Path(status.run) / "record.json" for status in finished if not status.job.name.startswith(others)]
+    board = build_board(collect_records(own)[0] or records, sources, cache)
     if not as_json:
         print_board(board)
     written = write_board(board, out, sources=sources, title=suite.title, notes=all_remarks(suite))

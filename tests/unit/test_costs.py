@@ -75,11 +75,10 @@ def test_runs_of_here_tell_before_others(tmp_path: Path):
 def test_committed_records_tell_what_their_runs_took():
     records = [read_record(path) for path in sorted(RECORDS.glob("*.json"))]
     costs = Costs([], timed_records(records, "cpu"))
-    spec = records[0].model_dump(mode="json")["spec"]
-    linear = Job("t", "transfer", TransferSpec.model_validate({**spec, "task_config": {"preset": "puppets_linear"}}))
-    seconds = sorted(
-        record.origin.provenance.wall_seconds for record in records if record.protocol_name == "puppets_linear"
-    )
+    read_out = [record for record in records if record.protocol_name == "puppets_linear"]
+    spec = {**read_out[0].spec, "task_config": {"preset": "puppets_linear"}}
+    linear = Job("t", "transfer", TransferSpec.model_validate(spec))
+    seconds = sorted(record.origin.provenance.wall_seconds for record in read_out)
     assert seconds[0] <= costs.seconds(linear) <= seconds[-1]
     walker = next(record.pretraining for record in records if record.method == "walker")
     twice = PretrainSpec.model_validate({**walker.spec, "iterations": 2 * walker.spec["iterations"]})

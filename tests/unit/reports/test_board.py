@@ -97,6 +97,14 @@ def test_variants_of_one_method_are_told_apart_by_their_settings(make_record):
     assert [entry.label for entry in group.entries] == ["cmp (points=9)", "cmp (points=0)"]
 
 
+def test_what_most_variants_have_in_common_is_left_unsaid(make_record):
+    configs = [{"points": 9}, {"points": 0}, {"points": 9, "strides": [1]}, {"points": 9, "strides": [1, 2]}]
+    records = [make_record(spec={"method_config": each}, value=-float(place)) for place, each in enumerate(configs)]
+    (group,) = build_board(records).groups
+    labels = ["cmp", "cmp (points=0)", "cmp (strides=[1])", "cmp (strides=[1, 2])"]
+    assert [entry.label for entry in group.entries] == labels
+
+
 def test_two_versions_of_a_recipe_are_told_apart(make_record):
     records = [make_record(seed=seed, value=float(seed)) for seed in (0, 1)]
     newer = records[1].pretraining.model_copy(update={"recipe_version": 2})

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from ssl_motion.identity import digest
 from ssl_motion.record import MetricValue, Provenance, Reproduced, read_record
 from ssl_motion_reports.differences import differences
 from ssl_motion_reports.grouping import entries
@@ -218,20 +217,9 @@ def test_records_can_be_taken_out_of_their_pack_unchanged(records, tmp_path):
     assert read_record(copy) == records[4]
 
 
-def _more_runs(records, number):
-    """Records of a further setting: as real ones, but for identities and a learning rate."""
-    for record in records:
-        before = record.pretraining
-        if before is not None:
-            spec = {**before.spec, "optimizer": {"type": "adamw", "lr": number / 1000}}
-            before = before.model_copy(update={"spec": spec, "run": digest([before.run, number])})
-        yield record.model_copy(update={"pretraining": before, "identity": digest([record.identity, number])})
-
-
 def test_a_few_hundred_runs_stay_below_two_megabytes(tmp_path):
-    real = [read_record(file) for file in committed_records()]
-    runs = [record for number in range(1, 4) for record in _more_runs(real, number)][:300]
-    assert len({record.identity for record in runs}) == 300
+    runs = [read_record(file) for file in committed_records()]
+    assert len(runs) > 200
     out = write_site(runs + published_records(), tmp_path / "site", methods=describe_methods()).parent
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     assert 1_000_000 < size < TWO_MEGABYTES

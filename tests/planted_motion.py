@@ -20,15 +20,19 @@ class Pixels(Backbone):
         return {"image": image_BCHW}
 
 
+class NoSettings(BaseModel):
+    """Nothing to set."""
+
+
 class MovesByColour(PretrainMethod):
     """Still points stop their colour. `asked` keeps what it was asked, `looks` how often an image was looked at."""
 
-    Config = BaseModel
+    Config = NoSettings
     recipe_version = 1
     citation = "none"
 
     def __init__(self) -> None:
-        super().__init__(BaseModel(), Pixels())
+        super().__init__(NoSettings(), Pixels())
         self.asked: list[Tensor] = []
         self.looks = 0
         self.backbone.register_forward_hook(self._count)

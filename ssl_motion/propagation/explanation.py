@@ -19,9 +19,11 @@ from ssl_motion.spec import PuppetsSpec
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SCENE = 7
-"""Scene of the built-in world that is shown: a large actor, well inside the frame."""
+SCENE = 10
+"""Scene of the built-in world that is shown: one large actor whose leg swings."""
 
+_SIDE = 96
+_NEAR = 14  # pixels around the arrow that are shown enlarged
 _RED, _BLUE = "#e61e1e", "#145aeb"
 
 
@@ -37,7 +39,7 @@ def draw_explanation(path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    scene = render(PuppetsSpec(world="still", size=96), "pairs", SCENE)
+    scene = render(PuppetsSpec(world="still", size=_SIDE), "pairs", SCENE)
     flow = scene.sample.flow
     speed = np.where(scene.sample.valid, np.linalg.norm(flow, axis=2), 0)
     y, x = (int(each) for each in np.unravel_index(speed.argmax(), speed.shape))
@@ -48,10 +50,13 @@ def draw_explanation(path: Path) -> None:
     first.imshow(scene.sample.image)
     second.imshow(scene.next_image)
     third.imshow(flow_picture(flow))
-    for axes in (first, second):
-        axes.annotate("", (x + dx, y + dy), (x, y), arrowprops={"arrowstyle": "-|>", "color": _RED, "lw": 2.2})
-    first.plot(x, y, "o", color=_RED, markersize=4)
-    second.plot(x + dx, y + dy, "o", color="white", markeredgecolor=_RED, markersize=5)
+    for axes, scale in ((first, 6), (second, 22)):
+        shape = {"arrowstyle": "-|>", "color": _RED, "lw": 2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": scale}
+        axes.annotate("", (x + dx, y + dy), (x, y), arrowprops=shape)
+    left, top = (min(max(each - _NEAR, 0), _SIDE - 2 * _NEAR) - 0.5 for each in (x, y))
+    second.set(xlim=(left, left + 2 * _NEAR), ylim=(top + 2 * _NEAR, top))
+    first.plot(x, y, "o", color=_RED, markersize=3)
+    second.plot(x, y, "o", color=_RED, markersize=7)
     still = _still_place(speed)
     first.plot(*still, "o", color=_BLUE, markeredgecolor="white", markersize=7)
     box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "alpha": 0.85, "edgecolor": "none"}
@@ -59,7 +64,7 @@ def draw_explanation(path: Path) -> None:
     _label(first, still, f"still ({still[0]}, {still[1]})", box)
     _label(second, (x + dx, y + dy), f"(x + dx, y + dy)\n= ({x + dx:.1f}, {y + dy:.1f})", box)
     first.set_title(f"the image, frame t:\n--arrow {x},{y},{dx:.1f},{dy:.1f} --still {still[0]},{still[1]}", fontsize=9)
-    second.set_title("one step later, frame t + gap:\nthe same point of the limb", fontsize=9)
+    second.set_title("one step later, frame t + gap, enlarged:\nthe same point of the foot", fontsize=9)
     third.set_title("flow: where each pixel of frame t goes, in pixels,\n(dx, dy) = (right, down)", fontsize=9)
     for axes in (first, second, third):
         axes.set_xlabel("x, pixels; (0, 0) is the centre of the upper left pixel", fontsize=7)
@@ -71,7 +76,9 @@ def draw_explanation(path: Path) -> None:
     for place, word in (((0.5, 1.04), "up"), ((0.5, -0.16), "down"), ((1.03, 0.46), "right"), ((-0.02, 0.46), "left")):
         side = {"up": "center", "down": "center", "right": "left", "left": "right"}[word]
         wheel.text(*place, word, transform=wheel.transAxes, fontsize=7, ha=side)
-    wheel.text(0.5, -0.42, f"rim: {speed_at_full_colour(flow):.1f} px", transform=wheel.transAxes, fontsize=7, ha="center")
+    wheel.text(
+        0.5, -0.42, f"rim: {speed_at_full_colour(flow):.1f} px", transform=wheel.transAxes, fontsize=7, ha="center"
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     write_atomically(path, lambda file: file.write(buffer.getvalue()))
@@ -87,14 +94,17 @@ def _still_place(speed: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> 
 
 
 def _label(axes: "Axes", place: tuple[float, float], text: str, box: dict[str, object]) -> None:
-    """Write beside a point, towards the middle of the picture."""
-    across = 10 if place[0] < 48 else -10
+    """Write below a point of the upper half of a picture, above one of the lower half."""
+    left, right = axes.get_xlim()
+    lower, upper = axes.get_ylim()
+    down = place[1] < (lower + upper) / 2
     axes.annotate(
         text,
         place,
-        xytext=(across, 14 if place[1] > 48 else -26),
+        xytext=(0, -14 if down else 14),
         textcoords="offset points",
-        ha="left" if across > 0 else "right",
+        ha="left" if place[0] < (left + right) / 2 else "right",
+        va="top" if down else "bottom",
         fontsize=7,
         bbox=box,
     )

@@ -12,11 +12,13 @@ from ssl_motion.errors import UsageError
 from ssl_motion.flow.colour import colour_wheel_legend, flow_to_colour
 from ssl_motion.flow.formats import read_flo, read_kitti
 from ssl_motion.propagation.drawing import enlargement, flow_picture, overlay, speed_at_full_colour, with_legend
+from ssl_motion.propagation.explanation import draw_explanation
 from ssl_motion.propagation.following import followed, warnings
 from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.propagation.outputs import write_propagation
 from ssl_motion.propagation.photographs import read_photograph
 
+DOCUMENTED = Path(__file__).resolve().parents[2] / "docs" / "coordinates.png"
 GREY = np.full((400, 500, 3), 128, np.uint8)
 
 
@@ -161,3 +163,12 @@ class TestPhotographs:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
         with pytest.raises(UsageError, match="too large"):
             read_photograph(tmp_path / "huge.png")
+
+
+def test_the_picture_in_the_documentation_is_the_one_that_is_drawn(tmp_path: Path) -> None:
+    draw_explanation(tmp_path / "new" / "coordinates.png")
+    with Image.open(tmp_path / "new" / "coordinates.png") as drawn, Image.open(DOCUMENTED) as documented:
+        assert drawn.size == documented.size
+        pixels = [np.asarray(picture.convert("RGB")).astype(int) for picture in (drawn, documented)]
+    # Versions of matplotlib set letters a little differently.
+    assert (np.abs(pixels[0] - pixels[1]).max(axis=2) > 40).mean() < 0.02

@@ -122,7 +122,7 @@ def test_a_planted_translation_gives_the_planted_frame(dx: int, dy: int) -> None
     assert (frame[holes] == 0).all()
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(20, 15), (-15, -12)])  # beyond its own place, by more than what is looked at
+@pytest.mark.parametrize(("dx", "dy"), [(20, 15), (-15, -12)])  # clear of its own place, by more than is looked at
 def test_a_hole_in_a_plain_ground_is_filled_with_the_ground(dx: int, dy: int) -> None:
     image, after, flow, _ = planted(dx, dy)
     assert (warp_frame(image, flow, how="inpaint") == after).all()

@@ -54,7 +54,7 @@ def next_click(
 def _depth(region: BoolArray, taken: Iterable[Click]) -> Float32Array:
     """Euclidean distance of each pixel of a region to the nearest one outside it; 0 outside and where clicked."""
     framed = np.pad(region.astype(np.uint8), 1)
-    depth = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1].astype(np.float32)
+    depth: Float32Array = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     for click in taken:
         depth[click.y, click.x] = 0
     return depth

@@ -40,8 +40,8 @@ def draw_annotation(
         for x, y in positive:
             cv2.circle(picture, _at(x, y, zoom), round(16 * radius), _RIM if rim else POSITIVE, -1, cv2.LINE_AA, _SHIFT)
         for x, y in negative:
-            corners = [_at(x, y, zoom, sign * radius / zoom) for sign in (-1, 1)]
-            cv2.rectangle(picture, *corners, _RIM if rim else NEGATIVE, -1, cv2.LINE_AA, _SHIFT)
+            first, last = (_at(x, y, zoom, sign * radius / zoom) for sign in (-1, 1))
+            cv2.rectangle(picture, first, last, _RIM if rim else NEGATIVE, -1, cv2.LINE_AA, _SHIFT)
     return picture
 
 

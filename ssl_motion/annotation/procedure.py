@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from ssl_motion.data.sample import BoolArray, Float32Array, UInt8Array
@@ -99,12 +100,15 @@ def window_of(points: Sequence[Point], size: tuple[int, int], zoom_factor: float
     if zoom_factor is None or extent < 1:
         return Window(0, 0, width, height)
     side = max(round(zoom_factor * extent), math.ceil(extent) + 2)
-    lefts = [
-        (min(side, whole), min(max(math.floor((each.min() + each.max() + 1 - side) / 2), 0), max(whole - side, 0)))
-        for each, whole in ((x, width), (y, height))
-    ]
-    (inner_width, left), (inner_height, top) = lefts
+    left, inner_width = _stretch(x, side, width)
+    top, inner_height = _stretch(y, side, height)
     return Window(left, top, inner_width, inner_height)
+
+
+def _stretch(coordinates: npt.NDArray[np.float64], side: int, whole: int) -> tuple[int, int]:
+    """Lay `side` pixels around the middle of coordinates, within `whole` pixels: first pixel and number."""
+    first = math.floor((coordinates.min() + coordinates.max() + 1 - side) / 2)
+    return min(max(first, 0), max(whole - side, 0)), min(side, whole)
 
 
 class Annotator:

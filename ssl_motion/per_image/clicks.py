@@ -54,8 +54,8 @@ class PerObjectClicks:
         reached = self.click_iou >= number
         ever = reached.any(axis=1)
         if kind == "failures":
-            return 100.0 * ~ever
-        return np.where(ever, reached.argmax(axis=1) + 1, clicks).astype(np.float64)
+            return np.where(ever, 0.0, 100.0)
+        return np.asarray(np.where(ever, reached.argmax(axis=1) + 1, clicks), np.float64)
 
     @property
     def kinds(self) -> dict[str, npt.NDArray[np.bool_]]:

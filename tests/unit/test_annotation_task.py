@@ -16,7 +16,7 @@ from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.per_image.resampling import image_draws, read_any, resampled
 from ssl_motion.protocols import PER_IMAGE, RunContext, TaskResult
-from ssl_motion_benchmarks.annotation import Annotation, baselines
+from ssl_motion_benchmarks.annotation import AnnotationByClicks, baselines
 from ssl_motion_benchmarks.annotation.objects import AnnotatedObjects, MovingObjects, NumberedObjects
 from ssl_motion_benchmarks.coco_mask_rcnn.annotations import CLASSES
 
@@ -25,11 +25,11 @@ FLAT: dict[str, Any] = {"preset": "voc12_clicks", "procedure": {"zoom_factor": N
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 200, 30), (30, 30, 200), (90, 90, 90)
 
 
-def task(**settings: Any) -> Annotation:
-    return Annotation(Annotation.Config.model_validate(settings))
+def task(**settings: Any) -> AnnotationByClicks:
+    return AnnotationByClicks(AnnotationByClicks.Config.model_validate(settings))
 
 
-def run(what: Annotation, root: Path, folder: Path, **start: Any) -> TaskResult:
+def run(what: AnnotationByClicks, root: Path, folder: Path, **start: Any) -> TaskResult:
     folder.mkdir(parents=True, exist_ok=True)
     return what.run(RunContext(folder, None, root, seed=0, device="cpu", **start))
 
@@ -73,7 +73,7 @@ def test_objects_of_a_devkit(devkit: Path) -> None:
 def test_a_model_needs_as_many_clicks_as_there_are_colours(
     devkit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Annotation, "predictor", staticmethod(lambda context: planted(64)))
+    monkeypatch.setattr(AnnotationByClicks, "predictor", staticmethod(lambda context: planted(64)))
     what = task(**FLAT)
     assert what.check_data(devkit).missing == []
     assert what.scale == "reduced", "the zoom was changed"
@@ -106,7 +106,7 @@ def test_a_model_needs_as_many_clicks_as_there_are_colours(
 def test_a_model_that_listens_to_no_click_fails(devkit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = planted(64)
     monkeypatch.setattr(type(predictor.method), "propagate", lambda self, stages, sparse, mask: 3 + 0 * sparse)
-    monkeypatch.setattr(Annotation, "predictor", staticmethod(lambda context: predictor))
+    monkeypatch.setattr(AnnotationByClicks, "predictor", staticmethod(lambda context: predictor))
     found = run(task(**FLAT), devkit, tmp_path / "run", model=tmp_path)
     assert found.metrics["NoC80"] == 20
     assert found.metrics["failures90"] == 100
@@ -136,7 +136,7 @@ def test_baselines_find_what_differs_in_colour(name: str) -> None:
 
 def test_marks_of_clicks() -> None:
     marks = baselines.draw_marks((20, 20), [(5, 5), (18.6, 0)], [(7, 5)])
-    disc = {(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if dx * dx + dy * dy <= 4 + 1}
+    disc = {(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if dx * dx + dy * dy <= 4}
     beside = {(5 + dy, 7 + dx) for dy, dx in disc}
     assert {(int(y), int(x)) for y, x in np.argwhere(marks == 2)} == beside - {(5, 5)}
     assert marks[5, 5] == 1, "the clicked pixel itself stays its own"

@@ -23,7 +23,7 @@ from ssl_motion_benchmarks.annotation.simulation import Answer, Segmenter
 _DATASETS = {"voc": "voc2012", "davis": "davis2016", "coco": "coco2017"}
 
 
-class Annotation(ModelTask):
+class AnnotationByClicks(ModelTask):
     """Interactive segmentation with a model of motion, or with what learns nothing in its place."""
 
     Config = AnnotationConfig

@@ -33,18 +33,19 @@ Point = tuple[float, float]
 
 
 class AnnotationSettings(Strict):
-    """Constants of the procedure; the defaults are those that the authors call it with.
+    """Constants of the procedure; the defaults are those of the authors' function.
 
     Attributes:
         motion: length of the dummy motion, in pixels on a network input of 384 pixels. On another side it is in
-            proportion, so that a network for smaller images is asked for motion that it has classes for.
+            proportion, so that a network for smaller images is asked for motion that it has classes for. The authors'
+            example asks for 30.
         directions: of the dummy motion, evenly spread from "right" on; 4 are right, down, left and up.
         threshold: share of the largest response from which on a pixel is the object's.
         zoom_factor: side of the square that is looked at, in longer sides of the points' bounding box; None always
             looks at the whole image.
     """
 
-    motion: Annotated[float, Field(gt=0, le=REFERENCE_SIDE)] = 30.0
+    motion: Annotated[float, Field(gt=0, le=REFERENCE_SIDE)] = 10.0
     directions: Annotated[int, Field(ge=1, le=64)] = 4
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     zoom_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = 4.0

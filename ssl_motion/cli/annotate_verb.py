@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--motion",
     type=float,
     metavar="PIXELS",
-    help="Length of the dummy motion on a network input of 384 pixels; in proportion on another [30].",
+    help="Length of the dummy motion on a network input of 384 pixels; in proportion on another [10].",
 )
 @click.option("--directions", type=int, metavar="N", help="Number of directions of the dummy motion [4].")
 @click.option(

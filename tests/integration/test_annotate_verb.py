@@ -78,9 +78,9 @@ def test_every_constant_is_an_option(boxes: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("ssl_motion.annotation.procedure.annotate", spy)
     bench("annotate", boxes, "--positive", "15,20")
     assert asked.pop() == AnnotationSettings()
-    options = ["--motion", 10, "--directions", 8, "--threshold", 0.3]
+    options = ["--motion", 30, "--directions", 8, "--threshold", 0.3]
     bench("annotate", boxes, "--positive", "15,20", *options, "--zoom-factor", 2)
-    assert asked.pop() == AnnotationSettings(motion=10, directions=8, threshold=0.3, zoom_factor=2)
+    assert asked.pop() == AnnotationSettings(motion=30, directions=8, threshold=0.3, zoom_factor=2)
     bench("annotate", boxes, "--positive", "15,20", "--no-zoom")
     assert asked.pop() == AnnotationSettings(zoom_factor=None)
 

@@ -48,7 +48,7 @@ def test_dummy_motion_is_the_authors_at_384_and_in_proportion_elsewhere(side: in
     given_at = asked.abs().sum(dim=1).nonzero()
     assert given_at[:, 0].tolist() == [0, 1, 2, 3]
     assert {tuple(each[1:].tolist()) for each in given_at} == {(20, 15)}, "the still point has no motion"
-    length = 30 * side / 384
+    length = 10 * side / 384
     vectors = [tuple(round(value, 4) for value in each.tolist()) for each in asked[:, :, 20, 15]]
     expected = [(length, 0), (0, length), (-length, 0), (0, -length)]
     assert vectors == [tuple(round(value, 4) for value in pair) for pair in expected]
@@ -56,11 +56,11 @@ def test_dummy_motion_is_the_authors_at_384_and_in_proportion_elsewhere(side: in
 
 def test_motion_directions_and_threshold_are_settings() -> None:
     image, predictor = two_boxes(384), planted(384)
-    settings = AnnotationSettings(motion=10, directions=3, zoom_factor=None)
+    settings = AnnotationSettings(motion=30, directions=3, zoom_factor=None)
     annotate(predictor, image, [(15, 20)], [], settings)
     vectors = predictor.method.asked[0][:, :, 20, 15].numpy()
     angles = [2 * math.pi * number / 3 for number in range(3)]
-    assert np.allclose(vectors, [[10 * math.cos(each), 10 * math.sin(each)] for each in angles], atol=1e-5)
+    assert np.allclose(vectors, [[30 * math.cos(each), 30 * math.sin(each)] for each in angles], atol=1e-5)
     for wrong in ({"motion": 0}, {"directions": 0}, {"threshold": 1}, {"zoom_factor": 0.5}, {"moton": 3}):
         with pytest.raises(ValidationError):
             AnnotationSettings.model_validate(wrong)

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
 from ssl_motion.annotation.clicks import intersection_over_union
 from ssl_motion.annotation.export import encode_mask
-from ssl_motion.annotation.procedure import AnnotationSettings
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.per_image.resampling import image_draws, read_any, resampled
 from ssl_motion.protocols import PER_IMAGE, RunContext, TaskResult
@@ -70,22 +68,6 @@ def test_objects_of_a_devkit(devkit: Path) -> None:
     assert truth.sum() == 30 * 24
     assert (truth == (a.image != GREY).any(axis=2) * (np.arange(64)[:, None] > 27)).all()
     assert counted.sum() == 64 * 63
-
-
-def test_what_is_not_said_of_the_procedure_is_as_the_preset_has_it() -> None:
-    config = AnnotationByClicks.Config
-    builtin, real = config(), config(preset="voc12_clicks")
-    assert real.procedure == AnnotationSettings(), "the authors' constants on photographs"
-    assert builtin.procedure == AnnotationSettings(motion=10, zoom_factor=None)
-    changed = config.model_validate({"procedure": {"threshold": 0.4}})
-    assert changed.procedure == builtin.procedure.model_copy(update={"threshold": 0.4})
-    assert changed.is_changed
-    assert not config.model_validate({"procedure": {"motion": 10}, "objects": 300, "evaluate_on": "test"}).is_changed
-    again = config.model_validate(json.loads(changed.model_dump_json()))
-    assert again == changed
-    for wrong in ({"procedure": {"motoin": 1}}, {"procedure": 3}, {"preset": ["voc12_clicks"]}, {"preset": "voc12"}):
-        with pytest.raises(ValidationError):
-            config.model_validate(wrong)
 
 
 def test_a_model_needs_as_many_clicks_as_there_are_colours(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ssl_motion.annotation.procedure import AnnotationSettings
 from ssl_motion.presets import PresetSettings
@@ -11,8 +11,6 @@ from ssl_motion.protocols import Scale
 from ssl_motion_benchmarks.annotation.objects import Layout
 
 PresetName = Literal["puppets_clicks", "davis16_clicks", "voc12_clicks", "coco_clicks"]
-
-_AUTHORS = AnnotationSettings()
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,12 @@ class Preset:
         scale: of its results.
         layout: how images and masks lie.
         objects: how many are annotated, the first by the SHA-256 of their names; None for all.
-        procedure: how a model makes a mask of clicks.
     """
 
     summary: str
     scale: Scale
     layout: Layout
     objects: int | None = None
-    procedure: AnnotationSettings = _AUTHORS
 
     @property
     def builtin(self) -> bool:
@@ -46,11 +42,7 @@ class Preset:
 
 PRESETS: dict[PresetName, Preset] = {
     "puppets_clicks": Preset(
-        "300 objects of the built-in world's test images of 96x96; a minute or two on one core",
-        "builtin",
-        "voc",
-        300,
-        AnnotationSettings(motion=10, zoom_factor=None),
+        "300 objects of the built-in world's test images of 96x96; a minute or two on one core", "builtin", "voc", 300
     ),
     "davis16_clicks": Preset(
         "DAVIS 2016, the moving object in every tenth frame of every sequence there is", "full", "davis"
@@ -66,8 +58,7 @@ class AnnotationConfig(PresetSettings):
     Attributes:
         objects: another number of objects.
         evaluate_on: list that is scored. Make choices (the threshold, ...) on "val", where there is a "test".
-        procedure: how a model makes a mask of clicks; what is not given is as the preset has it. Baselines have their
-            own ways.
+        procedure: how a model makes a mask of clicks; baselines have their own ways.
     """
 
     table = PRESETS
@@ -81,14 +72,3 @@ class AnnotationConfig(PresetSettings):
     def said_by(cls, preset: Any) -> dict[str, Any]:
         """Name the settings that a preset decides, with their values."""
         return {"objects": preset.objects, "evaluate_on": preset.test}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_the_procedure(cls, content: Any) -> Any:
-        """Take what is not said of the procedure from the preset; a wrong name or form is refused by the fields."""
-        if not isinstance(content, dict):
-            return content
-        name, given = content.get("preset", cls.model_fields["preset"].default), content.get("procedure", {})
-        if not isinstance(name, str) or name not in cls.table or not isinstance(given, dict):
-            return content
-        return {**content, "procedure": {**cls.table[name].procedure.model_dump(), **given}}

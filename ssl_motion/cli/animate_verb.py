@@ -1,11 +1,16 @@
 """`ssl-bench animate`: a photograph that moves."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssl_motion.cli.application_options import application_options, open_predictor
+
+if TYPE_CHECKING:
+    from ssl_motion.data.sample import UInt8Array
+    from ssl_motion.progress import Progress
 
 
 @click.command("animate", short_help="Make a photograph move.")
@@ -62,19 +67,19 @@ def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json:
     except UsageError as error:
         raise UsageError(f"{script}: {error}") from None
     seen = open_predictor(**model).look(picture)
-    with Progress("animate", motion.frames, "frames") as progress:
-
-        def frames() -> Any:
-            for frame in render(seen, picture, motion, warp, fill):
-                yield frame
-                progress.advance()
-
-        save_clip(frames(), out, motion.fps)
     for key in motion.keys:
         for warning in warnings(followed(seen.flow([key])[0], key)):
             click.echo(f"warning: frame {key.frame}: {warning}", err=True)
+    with Progress("animate", motion.frames, "frames") as progress:
+        save_clip(_counted(render(seen, picture, motion, warp, fill), progress), out, motion.fps)
     if as_json:
         facts = {"path": str(out), "frames": motion.frames, "fps": motion.fps, "warp": warp, "fill": fill}
         click.echo(json.dumps({**facts, "height": picture.shape[0], "width": picture.shape[1]}))
         return
     click.echo(f"wrote {out}: {motion.frames} frames at {motion.fps:g} a second")
+
+
+def _counted(frames: Iterable["UInt8Array"], progress: "Progress") -> Iterator["UInt8Array"]:
+    for frame in frames:
+        yield frame
+        progress.advance()

@@ -94,9 +94,10 @@ def with_legend(picture: UInt8Array, radius: float) -> UInt8Array:
 def _veiled(image: UInt8Array, flow: Float32Array) -> UInt8Array:
     """Lay flow's colours over an image, the more the faster."""
     radius = speed_at_full_colour(flow)
-    share = _VEIL * np.minimum(np.linalg.norm(flow, axis=2, keepdims=True) / radius, 1)
-    # At full saturation: how fast it is, the share tells.
-    hue = flow_to_colour(flow / np.maximum(np.linalg.norm(flow, axis=2, keepdims=True), 1e-9), 1.0)
+    speed = np.linalg.norm(flow.astype(np.float64), axis=2, keepdims=True)
+    share = _VEIL * np.minimum(speed / radius, 1)
+    # At full saturation: how fast it is, the share tells. A little within the rim, beyond which colours are darker.
+    hue = flow_to_colour(flow * (0.999 / np.maximum(speed, 1e-9)), 1.0)
     veiled: UInt8Array = np.rint(image * (1 - share) + hue * share).astype(np.uint8)
     return veiled
 

@@ -58,6 +58,14 @@ class TestOverlay:
         assert (picture[200:] == 128).all()
         assert (picture[:200, :, 0] > picture[:200, :, 1]).all(), "to the right is red"
 
+    def test_one_direction_has_one_hue_and_the_faster_has_more_of_it(self) -> None:
+        speeds = np.random.default_rng(5).uniform(0.1, 9, 500)
+        flow = np.broadcast_to(speeds[:, None] * np.float64([0.28, -0.96]), (400, 500, 2)).astype(np.float32)
+        difference = overlay(GREY, Guidance(), flow)[0].astype(int) - 128  # from the image, by channel
+        slowest_first = difference[speeds.argsort()]
+        assert (np.abs(np.diff(slowest_first, axis=0)).max(axis=1) <= 3).all(), "no jumps on the way to full colour"
+        assert (np.diff(np.abs(slowest_first), axis=0) >= 0).all()
+
     def test_points_outside_are_refused(self) -> None:
         with pytest.raises(UsageError, match="outside"):
             overlay(GREY, Guidance(stills=[(500, 3)]))

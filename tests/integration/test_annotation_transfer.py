@@ -47,7 +47,7 @@ def test_models_and_baselines_are_ranked_together(store: Store, tmp_path: Path) 
     assert cmp.pretraining is not None
     assert cmp.pretraining.pairs == 8
     assert grabcut.protocol_fingerprint == cmp.protocol_fingerprint
-    assert grabcut.primary.name == "IoU5"
+    assert grabcut.primary.name == "NoC85"
     assert grabcut.details["processor seconds"]["median a click"] > 0
     assert sum(grabcut.details["objects"].values()) >= 6
     for record, file in found.values():
@@ -56,7 +56,7 @@ def test_models_and_baselines_are_ranked_together(store: Store, tmp_path: Path) 
     records = {record.identity: file for record, file in found.values()}
     board = as_data(build_board([grabcut, cmp], records, tmp_path / "draws"))
     (group,) = [each for each in board["groups"] if each["task"] == "annotation"]
-    assert (group["backbone"], group["primary"], group["ranked"]) == ("whole model", "IoU5", True)
+    assert (group["backbone"], group["primary"], group["ranked"]) == ("whole model", "NoC85", True)
     assert sorted(entry["label"] for entry in group["entries"]) == ["cmp", "grabcut"]
     for entry in group["entries"]:
         assert entry["interval"] is not None, "over images alone, since there is one seed"

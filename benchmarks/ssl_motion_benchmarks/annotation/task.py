@@ -29,9 +29,9 @@ class AnnotationByClicks(ModelTask):
     Config = AnnotationConfig
     recipe_version = 1
     metrics = (
-        *(Metric(f"IoU{each}", primary=each == 5) for each in (1, 3, 5)),
-        *(Metric(f"NoC{each}", "clicks", higher_is_better=False) for each in (80, 85, 90)),
+        *(Metric(f"NoC{each}", "clicks", higher_is_better=False, primary=each == 85) for each in (80, 85, 90)),
         Metric("failures90", higher_is_better=False),
+        *(Metric(f"IoU{each}") for each in (1, 3, 5)),
     )
     presets = {name: preset.summary for name, preset in PRESETS.items()}
     baselines = {

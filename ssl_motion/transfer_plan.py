@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssl_motion.protocols import DataReport, TransferTask
+from ssl_motion.record import WHOLE_MODEL
 from ssl_motion.spec import BackboneSpec, TransferSpec
 from ssl_motion.starts import Start, describe
 from ssl_motion.store import RunFolder
@@ -43,8 +44,8 @@ class TransferPlan:
 
     @property
     def judged(self) -> str:
-        """Name of the trunk, for records, or "whole model"."""
-        return "whole model" if self.backbone is None else describe(self.backbone)
+        """Name of the trunk, for records, or that there is none of its own."""
+        return WHOLE_MODEL if self.backbone is None else describe(self.backbone)
 
     @property
     def protocol_name(self) -> str:

@@ -100,9 +100,7 @@ def _describe(kind: str, row: dict[str, Any]) -> list[str]:
         return [f"{source}  imports; trunks: {row['trunks']}", row["paper"]]
     if kind == "benchmarks":
         averaged = ["can be averaged (`ssl-bench ensemble`)"] if row["ensembles"] else []
-        return [
-            f"{', '.join(row['metrics'])}  {source}",
-            *averaged,
-            *(f"{name}: {line}" for name, line in row["presets"].items()),
-        ]
+        presets = [f"{name}: {line}" for name, line in row["presets"].items()]
+        baselines = [f"--init {name}: {line}" for name, line in row["baselines"].items()]
+        return [f"{', '.join(row['metrics'])}  {source}", *averaged, *presets, *baselines]
     return [f"learned from: {row['supervision']}  {source}"]

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ssl_motion.record import WHOLE_MODEL
 from ssl_motion_reports.differences import FAMILY_LEVEL, Differences
 from ssl_motion_reports.formatting import number
 from ssl_motion_reports.shapes import Board, Entry, Group
@@ -72,8 +73,8 @@ def evidence(group: Group) -> Evidence | None:
     Where methods learned from several data sets or amounts, those on which most methods can be compared count.
     """
     known = group.differences
-    if known is None or not group.ranked:
-        return None
+    if known is None or not group.ranked or group.backbone == WHOLE_MODEL:
+        return None  # the question is about features
     matched: dict[tuple[str, int | None], list[Entry]] = {}
     for entry in group.entries:
         if is_motion(entry) and entry.key in known.letters:

@@ -13,6 +13,7 @@ from ssl_motion.errors import SSLMotionError
 
 VERBS = {
     "ablate": "Run a shipped ablation: guidance, strides, data, layers, ...",
+    "animate": "Make a photograph move: guidance over time becomes a clip.",
     "codebook": "Fit a codebook of flow vectors to a data set.",
     "doctor": "Check this machine: versions, operators, data, disk; each problem with its cure.",
     "ensemble": "Average what finished transfer runs predict, and record the result.",
@@ -20,6 +21,7 @@ VERBS = {
     "list": "List methods, benchmarks, backbones, configs, flow estimators or runs.",
     "prepare": "Turn videos or existing flow into image-flow shards.",
     "pretrain": "Pretrain a backbone on image-flow pairs.",
+    "propagate": "Predict an image's dense motion from a few arrows.",
     "puppets": "Render or preview the built-in synthetic world.",
     "report": "Write the leaderboard, the curves and other reports from the records.",
     "run": "Run a suite: pretraining and transfers over seeds, side by side.",

@@ -1,0 +1,94 @@
+"""Writing clips: MP4, GIF, or a folder of PNGs."""
+
+import re
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from PIL import Image
+
+from ssl_motion.data.sample import UInt8Array
+from ssl_motion.errors import RunError, UsageError
+from ssl_motion.fileio import write_atomically
+from ssl_motion.folders import replaced_folder
+from ssl_motion.propagation.outputs import write_png
+
+_QUALITY = "16"  # constant rate factor of x264: 0 is lossless, 18 looks so to most people
+_FRAME_NAME = "frame_{:05d}.png"
+_OURS = re.compile(r"frame_\d{5}\.png")
+
+
+def check_clip_path(path: Path) -> None:
+    """Check that a clip can be written under this name; nothing is written.
+
+    Raises:
+        UsageError: The suffix is none that can be written, or a folder is in the way, or a file where one is to go.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in ("", ".mp4", ".gif") and not path.is_dir():
+        raise UsageError(f"{path}: expected a name that ends in .mp4 or .gif, or a folder for frames as PNG")
+    if suffix in (".mp4", ".gif") and path.is_dir():
+        raise UsageError(f"{path} is a folder")
+    if not suffix and path.is_file():
+        raise UsageError(f"{path} is a file; expected a folder for frames, or a name that ends in .mp4 or .gif")
+
+
+def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
+    """Write a clip, frame by frame as they come.
+
+    Args:
+        frames: uint8 [H, W, 3] RGB, all of one size; one or more.
+        path: NAME.mp4 (H.264, which browsers play; it stores colour at half the resolution and wants even sides, so an
+            odd one gets its last row or column twice), NAME.gif (256 colours a frame, times in 1/100 s, repeats for
+            ever), or a folder (frame_00000.png and on, exact; frames of a clip before are replaced, other files stay).
+        fps: frames per second.
+
+    Raises:
+        UsageError: See `check_clip_path`.
+        RunError: The file cannot be written; what was there stays.
+    """
+    check_clip_path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".mp4":
+        write_atomically(path, lambda file: _write_mp4(file, frames, fps))
+    elif suffix == ".gif":
+        write_atomically(path, lambda file: _write_gif(file, frames, fps))
+    else:
+        with replaced_folder(path, lambda name: _OURS.fullmatch(name) is not None) as folder:
+            for number, frame in enumerate(frames):
+                write_png(folder / _FRAME_NAME.format(number), frame)
+
+
+def _write_mp4(file: BinaryIO, frames: Iterable[UInt8Array], fps: float) -> None:
+    with av.open(file, "w", format="mp4") as container:
+        stream = None
+        for frame in frames:
+            even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
+            if stream is None:
+                try:
+                    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+                except av.codec.codec.UnknownCodecError:
+                    raise RunError(
+                        "this installation of PyAV has no H.264 encoder (its wheels have); write a .gif or a folder"
+                    ) from None
+                stream.height, stream.width = even.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                # One thread, so that the same frames give the same bytes.
+                stream.options = {"crf": _QUALITY, "threads": "1"}
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, "rgb24")))
+        assert stream is not None, "a clip has frames"
+        container.mux(stream.encode())
+
+
+def _write_gif(file: BinaryIO, frames: Iterable[UInt8Array], fps: float) -> None:
+    pictures: Iterator[Image.Image] = map(Image.fromarray, frames)
+    first = next(pictures)
+    first.save(file, "GIF", save_all=True, append_images=pictures, duration=_durations(fps), loop=0)
+
+
+def _durations(fps: float) -> int:
+    """Milliseconds of a frame; GIF counts in hundredths of a second, and browsers slow down what is under two."""
+    return max(20, round(100 / fps) * 10)

@@ -1,0 +1,80 @@
+"""`ssl-bench animate`: a photograph that moves."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ssl_motion.cli.application_options import application_options, open_predictor
+
+
+@click.command("animate", short_help="Make a photograph move.")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--script", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Guidance over time.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="CLIP", help="NAME.mp4, NAME.gif, or a folder."
+)
+@click.option(
+    "--warp",
+    type=click.Choice(["forward", "backward"]),
+    default="forward",
+    show_default=True,
+    help="Carry pixels to where they go, the fastest on top; or fetch them from where they came.",
+)
+@click.option(
+    "--fill",
+    type=click.Choice(["inpaint", "lookup", "black"]),
+    default="inpaint",
+    show_default=True,
+    help="What the forward warp puts where everything left: Telea's inpainting, the image one step back along the "
+    "flow, or nothing.",
+)
+@application_options
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json: bool, **model: Any) -> None:
+    """Make IMAGE move as a script of key frames says; every frame is warped from IMAGE itself.
+
+    \b
+    {"fps": 12, "keys": [{"frame": 0,  "arrows": [[320, 200, 0, 0]],    "stills": [[300, 420]]},
+                         {"frame": 12, "arrows": [[320, 200, 25, -10]], "stills": [[300, 420]]}]}
+
+    Arrows are [x, y, dx, dy] and still points [x, y] in pixels of the original image, as for `ssl-bench propagate`.
+    Between key frames, arrow i of one goes over linearly into arrow i of the next.
+
+    \b
+    ssl-bench animate dog.jpg --script motion.json --out dog.gif
+    """
+    import json
+
+    from ssl_motion.animation.clips import check_clip_path, save_clip
+    from ssl_motion.animation.render import render
+    from ssl_motion.animation.script import read_script
+    from ssl_motion.errors import UsageError
+    from ssl_motion.progress import Progress
+    from ssl_motion.propagation.following import followed, warnings
+    from ssl_motion.propagation.photographs import read_photograph
+
+    # Whatever can be wrong is said before a model is read.
+    check_clip_path(out)
+    motion, picture = read_script(script), read_photograph(image)
+    try:
+        motion.checked((picture.shape[0], picture.shape[1]))
+    except UsageError as error:
+        raise UsageError(f"{script}: {error}") from None
+    seen = open_predictor(**model).look(picture)
+    with Progress("animate", motion.frames, "frames") as progress:
+
+        def frames() -> Any:
+            for frame in render(seen, picture, motion, warp, fill):
+                yield frame
+                progress.advance()
+
+        save_clip(frames(), out, motion.fps)
+    for key in motion.keys:
+        for warning in warnings(followed(seen.flow([key])[0], key)):
+            click.echo(f"warning: frame {key.frame}: {warning}", err=True)
+    if as_json:
+        facts = {"path": str(out), "frames": motion.frames, "fps": motion.fps, "warp": warp, "fill": fill}
+        click.echo(json.dumps({**facts, "height": picture.shape[0], "width": picture.shape[1]}))
+        return
+    click.echo(f"wrote {out}: {motion.frames} frames at {motion.fps:g} a second")

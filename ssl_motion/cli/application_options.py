@@ -1,0 +1,53 @@
+"""Options that all applications of a trained model share (`ssl-bench propagate`, `animate`, ...)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ssl_motion.propagation.predictor import MotionPredictor
+
+_OPTIONS = (
+    click.option(
+        "--weights",
+        metavar="RUN|FILE",
+        help="A finished pretraining run, a folder of `import-weights --full`, or a file of CMP's authors "
+        "[the quickstart's model].",
+    ),
+    click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option(
+        "--size",
+        type=click.IntRange(16, 4096),
+        metavar="PIXELS",
+        help="Shorter side of images as the network sees them [that of its training images].",
+    ),
+)
+
+
+def application_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, which gets `weights`, `runs_folder`, `device` and `size`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def open_predictor(weights: str | None, runs_folder: str | None, device: str, size: int | None) -> "MotionPredictor":
+    """Load the model that the options name, or that of the quickstart, with a line on standard error that says so.
+
+    Raises:
+        UsageError: There is no such model, it predicts no flow, or CUDA is asked for and not there.
+        DataError: Its file is damaged.
+    """
+    from ssl_motion.paths import runs_root
+    from ssl_motion.propagation.predictor import MotionPredictor
+    from ssl_motion.store import Store
+    from ssl_motion.whole_models import find_whole_model, load_whole_model, quickstart_model
+
+    store = Store(runs_root(runs_folder))
+    path = find_whole_model(weights, store) if weights is not None else quickstart_model(store)
+    predictor = MotionPredictor.of(load_whole_model(path), device, size)
+    if weights is None:
+        click.echo(f"No --weights given: this is the model of `make quickstart` ({path}).", err=True)
+    return predictor

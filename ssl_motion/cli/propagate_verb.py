@@ -1,0 +1,114 @@
+"""`ssl-bench propagate`: from an image and a few vectors to dense flow."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ssl_motion.cli.application_options import application_options, open_predictor
+
+if TYPE_CHECKING:
+    from ssl_motion.propagation.following import Followed
+    from ssl_motion.propagation.requests import Request
+
+
+@click.command("propagate", short_help="Predict an image's dense motion from a few arrows.")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--arrow", "arrows", multiple=True, metavar="X,Y,DX,DY", help="The point (x, y) moves by (dx, dy).")
+@click.option("--still", "stills", multiple=True, metavar="X,Y", help="The point (x, y) stays where it is.")
+@click.option(
+    "--guidance",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help='{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]} as JSON.',
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write [NAME-flow].")
+@application_options
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(
+    image: Path,
+    arrows: tuple[str, ...],
+    stills: tuple[str, ...],
+    guidance: Path | None,
+    out: Path | None,
+    as_json: bool,
+    **model: Any,
+) -> None:
+    """Predict the motion of every pixel of IMAGE from the motion of a few.
+
+    IMAGE is a file, or a folder of images, each beside its guidance (dog.jpg and dog.json). Coordinates are pixels of
+    the original image, upright: x to the right, y down, (0, 0) the centre of the upper left pixel; --arrow and --still
+    may be repeated. Written are flow.flo, flow_kitti.png (16 bits), flow.png (colour wheel) and overlay.png. Flow is in
+    pixels of the image over one step of the videos that the model learned from.
+
+    \b
+    ssl-bench propagate dog.jpg --arrow 320,200,25,-10 --still 300,420
+    """
+    import json
+
+    from ssl_motion.errors import UsageError
+    from ssl_motion.propagation.following import followed, warnings
+    from ssl_motion.propagation.outputs import write_propagation
+    from ssl_motion.propagation.requests import Request, folder_requests, given_guidance, output_folder
+
+    folder = out or output_folder(image)
+    if image.is_dir():
+        if arrows or stills or guidance:
+            raise UsageError(f"{image} is a folder: each of its images takes its guidance from the .json of its name")
+        requests, notes = folder_requests(image, folder)
+    else:
+        if not image.exists():
+            raise UsageError(f"no such image, nor a folder of images: {image}")
+        requests, notes = [Request(image, given_guidance(arrows, stills, guidance), folder)], []
+    for note in notes:
+        click.echo(note, err=True)
+    requests[0].read_image()  # what is wrong with it is said before a model is read
+    predictor = open_predictor(**model)
+    outcomes = []
+    for request in requests:
+        picture = request.read_image()
+        flow = predictor.look(picture).flow([request.guidance])[0]
+        points = followed(flow, request.guidance)
+        files = write_propagation(request.folder, picture, request.guidance, flow)
+        outcomes.append(_outcome(request, picture.shape, points, files))
+        if not as_json:
+            _print(request, predictor.inner_size(picture.shape[:2]), picture.shape, points, files)
+        for warning in warnings(points):
+            click.echo(f"warning: {request.image}: {warning}", err=True)
+    if as_json:
+        click.echo(json.dumps(outcomes, indent=2))
+
+
+def _outcome(
+    request: "Request", shape: tuple[int, ...], points: list["Followed"], files: dict[str, Path]
+) -> dict[str, Any]:
+    return {
+        "image": str(request.image),
+        "height": shape[0],
+        "width": shape[1],
+        "files": {name: str(path) for name, path in files.items()},
+        "points": [
+            {"foot": point.foot, "asked": point.asked, "predicted": point.predicted, "share": point.share}
+            for point in points
+        ],
+    }
+
+
+def _print(
+    request: "Request",
+    inner: tuple[int, int],
+    shape: tuple[int, ...],
+    points: list["Followed"],
+    files: dict[str, Path],
+) -> None:
+    seen = f"seen by the network at {inner[1]} x {inner[0]}"
+    click.echo(f"{request.image}: {shape[1]} x {shape[0]} pixels, {seen}; motion in pixels of the image:")
+    if points:
+        click.echo(f"      {'at':<18}{'asked for':<20}{'predicted there':<20}along the arrow")
+    for number, point in enumerate(points, 1):
+        at = f"({point.foot[0]:g}, {point.foot[1]:g})"
+        asked = f"({point.asked[0]:+.1f}, {point.asked[1]:+.1f})" if point.share is not None else "still"
+        predicted = f"({point.predicted[0]:+.1f}, {point.predicted[1]:+.1f})"
+        share = f"{100 * point.share:.0f} %" if point.share is not None else ""
+        click.echo(f"  {number:>2}  {at:<18}{asked:<20}{predicted:<20}{share}".rstrip())
+    click.echo(f"wrote {request.folder}: {', '.join(path.name for path in files.values())}")

@@ -1,0 +1,105 @@
+"""From what a user names (an image or a folder, arrows or files) to images with their guidance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssl_motion.data.sample import UInt8Array
+from ssl_motion.errors import UsageError
+from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, PointNumbers, parse_numbers, read_guidance
+from ssl_motion.propagation.photographs import read_photograph
+from ssl_motion.video.discover import list_images
+
+GUIDANCE_SUFFIX = ".json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """An image to predict the motion of.
+
+    Attributes:
+        image: its file.
+        guidance: what is given.
+        folder: where the answer goes.
+    """
+
+    image: Path
+    guidance: Guidance
+    folder: Path
+
+    def read_image(self) -> UInt8Array:
+        """Read the image: uint8 [H, W, 3] RGB.
+
+        Raises:
+            UsageError: It cannot be read, or a point of the guidance lies outside.
+        """
+        pixels = read_photograph(self.image)
+        try:
+            self.guidance.checked((pixels.shape[0], pixels.shape[1]))
+        except UsageError as error:
+            raise UsageError(f"{self.image}: {error}") from None
+        return pixels
+
+
+def given_guidance(arrows: Sequence[str], stills: Sequence[str], file: Path | None) -> Guidance:
+    """Put together what the options give; a file and options add up.
+
+    Args:
+        arrows: "x,y,dx,dy" of each.
+        stills: "x,y" of each.
+        file: a guidance file.
+
+    Raises:
+        UsageError: An option or the file cannot be read, or there is neither. (A file may hold no point: a model then
+            predicts from the image alone.)
+    """
+    if file is None and not arrows and not stills:
+        raise UsageError("nothing is given: name --arrow x,y,dx,dy (or --still x,y), or a --guidance file")
+    base = read_guidance(file) if file is not None else Guidance()
+    more_arrows: list[ArrowNumbers] = []
+    for text in arrows:
+        x, y, dx, dy = parse_numbers(text, "--arrow", ("x", "y", "dx", "dy"))
+        more_arrows.append((x, y, dx, dy))
+    more_stills: list[PointNumbers] = []
+    for text in stills:
+        x, y = parse_numbers(text, "--still", ("x", "y"))
+        more_stills.append((x, y))
+    return Guidance(arrows=[*base.arrows, *more_arrows], stills=[*base.stills, *more_stills])
+
+
+def output_folder(source: Path) -> Path:
+    """Folder for answers where none is named: NAME-flow in the working directory."""
+    name = source.resolve().name if source.is_dir() else source.stem
+    return Path(f"{name}-flow")
+
+
+def folder_requests(source: Path, out: Path) -> tuple[list[Request], list[str]]:
+    """Pair the images of a folder with the guidance files of their names: `dog.jpg` with `dog.json`.
+
+    Args:
+        source: the folder.
+        out: answers go to folders below it, named after the images.
+
+    Returns:
+        The requests in natural order of names, and, in words, what was left without a partner.
+
+    Raises:
+        UsageError: There is no pair, two images share a name, or a guidance file cannot be read.
+    """
+    images: dict[str, Path] = {}
+    for image in list_images(source):
+        if image.stem in images:
+            raise UsageError(
+                f"{source}: {images[image.stem].name} and {image.name} share the guidance {image.stem}{GUIDANCE_SUFFIX}"
+            )
+        images[image.stem] = image
+    files = {path.stem: path for path in sorted(source.glob(f"*{GUIDANCE_SUFFIX}"))}
+    pairs = [Request(path, read_guidance(files[stem]), out / stem) for stem, path in images.items() if stem in files]
+    if not pairs:
+        raise UsageError(
+            f"{source}: expected images, each beside its guidance (dog.jpg and dog{GUIDANCE_SUFFIX}); found "
+            f"{len(images)} images and {len(files)} {GUIDANCE_SUFFIX} files, none of one name"
+        )
+    alone = [path.name for stem, path in images.items() if stem not in files]
+    alone += [path.name for stem, path in files.items() if stem not in images]
+    return pairs, [f"left out, without a partner: {', '.join(alone)}"] if alone else []

@@ -113,6 +113,8 @@ def test_the_truth_is_perfect_and_extremes_are_at_chance(asked: list[tuple[Artic
         true = measure(query, query.truth.astype(np.float32))
         assert true["kinematic_error"] == pytest.approx(0, abs=1e-6)
         assert true["fixed_motion"] == 0
+        halved = measure(query, (-0.5 * query.truth).astype(np.float32))
+        assert (true["kinematic_cosine"], halved["kinematic_cosine"]) == (pytest.approx(1), pytest.approx(-1))
         assert true["response"] == pytest.approx(1, rel=1e-5)
         assert true["rigidity"] > 99.5, "a pixel on the joint itself stays, and nothing else"
         nothing, copied = (
@@ -120,13 +122,15 @@ def test_the_truth_is_perfect_and_extremes_are_at_chance(asked: list[tuple[Artic
             measure(query, zeros + query.guidance.vectors[0, 2:].astype(np.float32)),
         )
         assert nothing["rigidity"] == copied["rigidity"] == 50
-        assert (nothing["fixed_motion"], nothing["response"]) == (0, 0)
+        assert (nothing["fixed_motion"], nothing["response"], nothing["kinematic_cosine"]) == (0, 0, 0)
         assert copied["fixed_motion"] == pytest.approx(1, rel=1e-5)
         if query.kind == "shift":
             assert nothing["kinematic_error"] == pytest.approx(1, rel=1e-5)
             assert copied["kinematic_error"] == pytest.approx(0, abs=1e-5)
+            assert copied["kinematic_cosine"] == pytest.approx(1)
         else:
             assert copied["kinematic_error"] > 0.5
+            assert copied["kinematic_cosine"] < 0.9
             for number, quarter in enumerate(QUARTERS):
                 found = true.get(f"response by distance from the joint: {quarter}")
                 assert found is None or number / 4 <= found <= (number + 1) / 4
@@ -134,14 +138,19 @@ def test_the_truth_is_perfect_and_extremes_are_at_chance(asked: list[tuple[Artic
 
 def test_measures_are_those_of_a_loop_over_pixels(asked: list[tuple[Articulation, Query]]) -> None:
     rng = np.random.default_rng(3)
-    for _, query in asked[:12]:
+    of_kind = [[query for _, query in asked if query.kind == kind] for kind in ("turn", "shift")]
+    for query in (query for kind in of_kind for query in kind[:2]):
         flow = (0.6 * query.truth + rng.normal(0, 1, query.truth.shape)).astype(np.float32)
         found = measure(query, flow)
         errors: dict[str, list[float]] = {"moving": [], "rest": []}
+        products = np.zeros(3)
         speeds: dict[str, list[float]] = {"group": [], "rest": [], "others": [], "ground": [], "fixed": []}
         for row, column in np.ndindex(query.group.shape):
             u, v = (float(each) for each in flow[row, column])
             du, dv = u - query.truth[row, column, 0], v - query.truth[row, column, 1]
+            if query.moving[row, column] or query.rest[row, column]:
+                true_u, true_v = query.truth[row, column]
+                products += (u * true_u + v * true_v, u * u + v * v, true_u**2 + true_v**2)
             for name in errors:
                 if getattr(query, name)[row, column]:
                     errors[name].append(math.hypot(du, dv) / LENGTH)
@@ -152,10 +161,12 @@ def test_measures_are_those_of_a_loop_over_pixels(asked: list[tuple[Articulation
         expected = np.mean([np.mean(values) for values in errors.values() if values])
         assert found["kinematic_error"] == pytest.approx(expected, rel=1e-6)
         assert found["fixed_motion"] == pytest.approx(np.mean(speeds["fixed"]) / LENGTH, rel=1e-6)
+        assert found["kinematic_cosine"] == pytest.approx(products[0] / math.sqrt(products[1] * products[2]), rel=1e-6)
+        inside = np.array(speeds["group"])[:, None]
         areas = [
-            100 * np.mean([(one > other) + 0.5 * (one == other) for one in speeds["group"] for other in speeds[name]])
-            for name in ("rest", "others", "ground")
-            if speeds[name]
+            100 * np.mean((inside > outside) + 0.5 * (inside == outside))
+            for outside in (np.array(speeds[name]) for name in ("rest", "others", "ground"))
+            if outside.size
         ]
         assert found["rigidity"] == pytest.approx(np.mean(areas), rel=1e-9)
 

@@ -32,9 +32,9 @@ class Example:
 
 
 def draw(examples: list[Example]) -> UInt8Array:
-    """Draw image with guidance, predicted flow and true flow of some queries, two queries a row.
+    """Draw image with guidance, true flow and predicted flow of some queries, two queries a row.
 
-    All flow is drawn with the arrow's length at full colour, so that pictures compare.
+    The predicted flow is drawn at the scale of the true one, and again at its own: how much moves, and how.
 
     Args:
         examples: one or more, of images of one size.
@@ -49,16 +49,17 @@ def draw(examples: list[Example]) -> UInt8Array:
 
 
 def _block(example: Example) -> UInt8Array:
-    query = example.query
-    radius = float(np.linalg.norm(query.guidance.vectors[0, 2:]))
+    query, truth = example.query, example.query.truth.astype(np.float32)
+    scale, own = (float(np.linalg.norm(flow, axis=-1).max()) for flow in (truth, example.flow))
     given = overlay(example.image, query.guidance)
-    moved = "turns" if query.kind == "turn" else "is shifted"
+    what = f"{query.owner}, {query.kind}" + (f" of {query.part}" if query.kind == "turn" else "")
     return panel(
         given,
         [
-            (f"{query.owner}: {query.part if query.kind == 'turn' else 'the whole'} {moved}", given),
-            (f"predicted (full colour: {radius:.3g} px)", flow_picture(example.flow, radius)),
-            ("true", flow_picture(query.truth.astype(np.float32), radius)),
+            (what, given),
+            (f"true (full colour: {scale:.2g} px)", flow_picture(truth, scale)),
+            (f"predicted ({scale:.2g} px)", flow_picture(example.flow, scale)),
+            (f"predicted ({own:.2g} px)", flow_picture(example.flow, own)),
         ],
     )
 

@@ -13,7 +13,7 @@ from ssl_motion_benchmarks.motion_probe.queries import Query
 QUARTERS = ("0-25 %", "25-50 %", "50-75 %", "75-100 %")
 """Of the way from the joint to the arrow's foot."""
 
-METRICS = ("rigidity", "kinematic_error", "fixed_motion")
+METRICS = ("rigidity", "kinematic_error", "kinematic_cosine", "fixed_motion")
 
 
 def auc(inside: Float64Array, outside: Float64Array) -> float:
@@ -53,6 +53,7 @@ def measure(query: Query, flow_HW2: Float32Array) -> dict[str, float]:
     found = {
         "rigidity": float(np.mean(list(areas.values()))),
         "kinematic_error": float(np.mean(errors)),
+        "kinematic_cosine": _cosine(flow, query.truth, query.moving | query.rest),
         "fixed_motion": float(speed[query.fixed].mean() / length),
         "response": float(flow[int(y), int(x)] @ vector / length**2),
     }
@@ -61,6 +62,13 @@ def measure(query: Query, flow_HW2: Float32Array) -> dict[str, float]:
     if query.kind == "turn":
         found.update(_fading(query.reach, query.moving, speed / length))
     return found
+
+
+def _cosine(flow: Float64Array, truth: Float64Array, where: BoolArray) -> float:
+    """Cosine between two fields, each taken as one long vector over a region; 0 where nothing is predicted to move."""
+    one, other = flow[where].ravel(), truth[where].ravel()
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths > 0 else 0.0
 
 
 def _fading(reach: Float64Array, moving: BoolArray, response: Float64Array) -> dict[str, float]:

@@ -47,6 +47,7 @@ class MotionProbe(ModelTask):
     metrics = (
         Metric("rigidity", primary=True),
         Metric("kinematic_error", "arrow lengths", higher_is_better=False),
+        Metric("kinematic_cosine", unit=""),
         Metric("fixed_motion", "arrow lengths", higher_is_better=False),
     )
     presets = {

@@ -19,7 +19,7 @@ from ssl_motion.errors import UsageError
 Fill = Literal["inpaint", "lookup", "black"]
 
 INPAINT_RADIUS = 3
-"""Neighbourhood of Telea's inpainting, in pixels."""
+"""Neighbourhood of a pixel that is inpainted, in pixels."""
 
 
 def sources(flow_HW2: Tensor) -> Tensor:
@@ -89,10 +89,10 @@ def fill(frame: UInt8Array, holes: BoolArray, image: UInt8Array, flow: Float32Ar
         holes: bool [H, W], likewise.
         image: uint8 [H, W, 3], that was warped.
         flow: float32 [H, W, 2], along which.
-        how: "inpaint": from the hole's surroundings (A. Telea, "An Image Inpainting Technique Based on the Fast
-            Marching Method", 2004; OpenCV's). "lookup": the image's pixel at the hole's place minus the flow there,
-            to the nearest pixel of the image, as in an early version of the authors' code. "black": not at all, as
-            in their last one.
+        how: "inpaint": from the hole's surroundings (M. Bertalmio, A. Bertozzi, G. Sapiro, "Navier-Stokes, Fluid
+            Dynamics, and Image and Video Inpainting", 2001; OpenCV's, which gives a plain ground exactly). "lookup":
+            the image's pixel at the hole's place minus the flow there, to the nearest pixel of the image, as in an
+            early version of the authors' code. "black": not at all, as in their last one.
 
     Returns:
         uint8 [H, W, 3]; outside the holes the frame is what it was.
@@ -106,6 +106,6 @@ def fill(frame: UInt8Array, holes: BoolArray, image: UInt8Array, flow: Float32Ar
         u, v = np.rint(flow[holes].astype(np.float64)).T
         found = image[np.clip(rows - v, 0, height - 1).astype(int), np.clip(columns - u, 0, width - 1).astype(int)]
     else:
-        found = cv2.inpaint(frame, holes.astype(np.uint8), INPAINT_RADIUS, cv2.INPAINT_TELEA)[holes]
+        found = cv2.inpaint(frame, holes.astype(np.uint8), INPAINT_RADIUS, cv2.INPAINT_NS)[holes]
     filled[holes] = found
     return filled

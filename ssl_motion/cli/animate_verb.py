@@ -26,7 +26,7 @@ from ssl_motion.cli.application_options import application_options, open_predict
     type=click.Choice(["inpaint", "lookup", "black"]),
     default="inpaint",
     show_default=True,
-    help="What the forward warp puts where everything left: Telea's inpainting, the image one step back along the "
+    help="What the forward warp puts where everything left: inpainting, the image one step back along the "
     "flow, or nothing.",
 )
 @application_options

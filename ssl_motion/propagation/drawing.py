@@ -97,7 +97,8 @@ def _veiled(image: UInt8Array, flow: Float32Array) -> UInt8Array:
     share = _VEIL * np.minimum(np.linalg.norm(flow, axis=2, keepdims=True) / radius, 1)
     # At full saturation: how fast it is, the share tells.
     hue = flow_to_colour(flow / np.maximum(np.linalg.norm(flow, axis=2, keepdims=True), 1e-9), 1.0)
-    return np.rint(image * (1 - share) + hue * share).astype(np.uint8)
+    veiled: UInt8Array = np.rint(image * (1 - share) + hue * share).astype(np.uint8)
+    return veiled
 
 
 def _enlarged(picture: UInt8Array, zoom: int) -> UInt8Array:

@@ -4,9 +4,8 @@ A model that predicts flow by classes cannot go beyond its largest one, and fall
 motion that it was trained on.
 """
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from ssl_motion.data.sample import Float32Array
 from ssl_motion.propagation.guidance import Guidance
@@ -42,7 +41,7 @@ class Followed:
     @property
     def falls_short(self) -> bool:
         """Whether less than half of an arrow (of a pixel or more) is predicted."""
-        return self.share is not None and self.share < FAR_SHORT and np.hypot(*self.asked) >= _LEAST_LENGTH
+        return self.share is not None and self.share < FAR_SHORT and math.hypot(*self.asked) >= _LEAST_LENGTH
 
 
 def followed(flow_HW2: Float32Array, guidance: Guidance) -> list[Followed]:
@@ -57,7 +56,7 @@ def followed(flow_HW2: Float32Array, guidance: Guidance) -> list[Followed]:
     """
     points = []
     for x, y, dx, dy in guidance.checked((flow_HW2.shape[0], flow_HW2.shape[1])).vectors.tolist():
-        u, v = flow_HW2[int(np.floor(y + 0.5)), int(np.floor(x + 0.5))].tolist()
+        u, v = flow_HW2[math.floor(y + 0.5), math.floor(x + 0.5)].tolist()
         points.append(Followed((x, y), (dx, dy), (u, v)))
     return points
 

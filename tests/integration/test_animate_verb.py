@@ -1,0 +1,132 @@
+"""`ssl-bench animate`: frames of a known motion, each from the original image."""
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ssl_motion.animation.render import render
+from ssl_motion.animation.script import MotionScript
+from ssl_motion.cli import cli
+from ssl_motion.data.sample import UInt8Array
+from ssl_motion.errors import SSLMotionError, UsageError
+from ssl_motion.propagation.predictor import MotionPredictor
+from ssl_motion.whole_models import load_whole_model
+
+_copied = runpy.run_path(str(Path(__file__).resolve().parents[1] / "copied_vectors.py"))
+SCRIPT = {"fps": 8, "keys": [{"frame": 1, "arrows": [[9, 9, 0, 0]]}, {"frame": 5, "arrows": [[9, 9, 12, -8]]}]}
+SHIFTS = [(0, 0), (0, 0), (3, -2), (6, -4), (9, -6), (12, -8)]
+
+
+def bench(*arguments: Any) -> Result:
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    if isinstance(result.exception, SSLMotionError):
+        raise result.exception
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[UInt8Array, list[Any]]:
+    """An image, and the command that animates it by a model that copies the given vector to every pixel."""
+    model = _copied["announce"](monkeypatch, tmp_path / "model")
+    image = np.random.default_rng(0).integers(1, 256, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "picture.png")
+    (tmp_path / "motion.json").write_text(json.dumps(SCRIPT))
+    common = ["--script", tmp_path / "motion.json", "--weights", model, "--size", 48]
+    return image, ["animate", tmp_path / "picture.png", *common]
+
+
+def shifted(image: UInt8Array, dx: int, dy: int) -> UInt8Array:
+    """The image moved; black where nothing comes to lie."""
+    height, width = image.shape[:2]
+    moved = np.zeros_like(image)
+    for row, column in np.ndindex(height, width):
+        if 0 <= row - dy < height and 0 <= column - dx < width:
+            moved[row, column] = image[row - dy, column - dx]
+    return moved
+
+
+def test_every_frame_is_the_image_moved_by_the_vector_of_its_time(
+    scene: tuple[UInt8Array, list[Any]], tmp_path: Path
+) -> None:
+    image, command = scene
+    said = bench(*command, "--out", tmp_path / "clip", "--fill", "black", "--json")
+    assert json.loads(said.stdout) == {
+        "path": str(tmp_path / "clip"),
+        "frames": 6,
+        "fps": 8,
+        "warp": "forward",
+        "fill": "black",
+        "height": 48,
+        "width": 64,
+    }
+    files = sorted((tmp_path / "clip").iterdir())
+    assert len(files) == 6
+    for path, (dx, dy) in zip(files, SHIFTS, strict=True):
+        assert (np.asarray(Image.open(path)) == shifted(image, dx, dy)).all()
+
+
+@pytest.mark.parametrize("options", [["--warp", "backward"], ["--fill", "lookup"], []])
+def test_other_warps_and_fills_agree_where_nothing_is_vacated(
+    scene: tuple[UInt8Array, list[Any]], tmp_path: Path, options: list[str]
+) -> None:
+    image, command = scene
+    bench(*command, "--out", tmp_path / "clip", *options)
+    for path, (dx, dy) in zip(sorted((tmp_path / "clip").iterdir()), SHIFTS, strict=True):
+        frame, expected = np.asarray(Image.open(path)), shifted(image, dx, dy)
+        known = expected.max(axis=2) > 0
+        assert (frame[known] == expected[known]).all()
+        assert (frame[~known].max(axis=1) > 0).all(), "what was vacated is filled"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
+def test_clips_are_written(scene: tuple[UInt8Array, list[Any]], tmp_path: Path, name: str) -> None:
+    said = bench(*scene[1], "--out", tmp_path / name)
+    assert f"wrote {tmp_path / name}: 6 frames at 8 a second" in said.stdout
+    assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_what_the_model_does_not_follow_is_said_with_its_frame(
+    scene: tuple[UInt8Array, list[Any]], tmp_path: Path
+) -> None:
+    _, command = scene
+    (tmp_path / "motion.json").write_text(
+        json.dumps({"keys": [{"frame": 0, "arrows": [[9, 9, 60, 0]]}, {"frame": 2, "arrows": [[9, 9, 120, 0]]}]})
+    )
+    said = bench(*command, "--out", tmp_path / "clip")
+    assert "warning: frame 2: the prediction falls far short of arrow 1" in said.stderr
+    assert "frame 0:" not in said.stderr
+
+
+def test_frames_do_not_depend_on_each_other(scene: tuple[UInt8Array, list[Any]], tmp_path: Path) -> None:
+    image, _ = scene
+    seen = MotionPredictor.of(load_whole_model(tmp_path / "model"), "cpu", 48).look(image)
+    script = MotionScript.model_validate(SCRIPT)
+    alone = MotionScript.model_validate({"keys": [{"frame": 0, "arrows": script.guidance_at(3).arrows}]})
+    (frame,) = render(seen, image, alone)
+    assert (frame == list(render(seen, image, script))[3]).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "out", "words"),
+    [
+        (SCRIPT, "clip.avi", "ends in .mp4 or .gif"),
+        ({"keys": [{"frame": 0, "arrows": [[99, 9, 0, 0]]}]}, "clip", r"motion.json: keys.0 \(frame 0\): the point"),
+        ({"keys": [{"frame": 0, "arow": []}]}, "clip", "motion.json: .*\n.*keys.0.arow"),
+    ],
+)
+def test_wrong_usage_is_said_before_a_model_is_looked_for(
+    scene: tuple[UInt8Array, list[Any]], tmp_path: Path, content: Any, out: str, words: str
+) -> None:
+    (tmp_path / "motion.json").write_text(json.dumps(content))
+    command = [*scene[1]]
+    command[command.index("--weights") + 1] = "no such model"
+    with pytest.raises(UsageError, match=words):
+        bench(*command, "--out", tmp_path / out)
+    assert not (tmp_path / out).exists()

@@ -106,7 +106,9 @@ class Articulation:
         Returns:
             As `turned`.
         """
-        return self.seen(self.figure(number))[..., None] * np.array(vector, np.float64)
+        field = np.zeros((*self.shown.shape, 2))
+        field[self.seen(self.figure(number))] = vector
+        return field
 
 
 def articulate(painter: Painter) -> Articulation:

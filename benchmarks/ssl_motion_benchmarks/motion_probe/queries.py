@@ -88,7 +88,8 @@ def queries(scene: Articulation, index: int, still: bool) -> list[Query]:
 
 
 def _scale(scene: Articulation) -> float:
-    return scene.shown.shape[1] / REFERENCE_SIDE
+    side: int = scene.shown.shape[1]
+    return side / REFERENCE_SIDE
 
 
 def _is_plain(scene: Articulation, *numbers: int) -> bool:
@@ -113,7 +114,8 @@ def _distance(scene: Articulation, number: int) -> Float64Array:
     joint = scene.groups[number].joint
     assert joint is not None
     rows, columns = np.indices(scene.shown.shape)
-    return np.hypot(columns - joint[0], rows - joint[1])
+    distance: Float64Array = np.hypot(columns - joint[0], rows - joint[1])
+    return distance
 
 
 def _tip(scene: Articulation, number: int) -> tuple[int, int]:

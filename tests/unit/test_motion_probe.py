@@ -21,7 +21,7 @@ from ssl_motion.puppets import Articulation, articulation, ensure_dataset
 from ssl_motion.spec import BackboneSpec, PuppetsSpec
 from ssl_motion.sweep import load_suite, plan
 from ssl_motion_benchmarks.motion_probe import MotionProbe
-from ssl_motion_benchmarks.motion_probe.baselines import copy_arrow, nearest_guidance
+from ssl_motion_benchmarks.motion_probe.baselines import copy_arrow, fading_arrow, nearest_guidance
 from ssl_motion_benchmarks.motion_probe.measures import QUARTERS, auc, averages, details, measure
 from ssl_motion_benchmarks.motion_probe.queries import LEAST_LEVER, LEAST_SEEN, LENGTH, Query, queries
 from ssl_motion_benchmarks.motion_probe.task import FIGURE
@@ -189,6 +189,19 @@ def test_copying_gives_the_arrow_everywhere() -> None:
     assert flows.shape == (2, 4, 5, 2)
     assert np.unique(flows[0].reshape(-1, 2), axis=0).tolist() == [[2.5, -1]]
     assert np.unique(flows[1].reshape(-1, 2), axis=0).tolist() == [[0, 3]]
+
+
+def test_a_fading_arrow_is_ranked_by_the_distance_alone(asked: list[tuple[Articulation, Query]]) -> None:
+    for _, query in asked[:6]:
+        ((x, y, dx, dy),) = query.guidance.arrows
+        (flow,) = fading_arrow(np.zeros((96, 96, 3), np.uint8), [query.guidance])
+        rows, columns = np.indices((96, 96))
+        near = np.exp(-0.5 * ((columns - x) ** 2 + (rows - y) ** 2) / 40**2)[..., None] * np.array([dx, dy])
+        found, otherwise = measure(query, flow), measure(query, near.astype(np.float32))
+        assert found["rigidity"] == pytest.approx(otherwise["rigidity"], abs=0.01)
+        assert found["response"] == pytest.approx(1)
+    (flow,) = fading_arrow(np.zeros((1, 9, 3), np.uint8), [Guidance(arrows=[(2, 0, 0, -4)])])
+    np.testing.assert_allclose(flow[0, :, 1], [-4 / (1 + abs(column - 2) / 4) for column in range(9)], rtol=1e-6)
 
 
 def test_averages_are_over_queries_and_then_over_images() -> None:

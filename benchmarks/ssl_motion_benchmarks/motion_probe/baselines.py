@@ -18,6 +18,17 @@ def copy_arrow(image: UInt8Array, guidances: Sequence[Guidance]) -> Float32Array
     return np.broadcast_to(vectors[:, None, None], (len(guidances), height, width, 2))
 
 
+def fading_arrow(image: UInt8Array, guidances: Sequence[Guidance]) -> Float32Array:
+    """Give every pixel the vector of the (first) arrow, the less the farther it is: half at the arrow's own length."""
+    rows, columns = np.indices(image.shape[:2])
+    flows = []
+    for guidance in guidances:
+        x, y, dx, dy = guidance.arrows[0]
+        share = 1 / (1 + np.hypot(columns - x, rows - y) / np.hypot(dx, dy))
+        flows.append((share[..., None] * np.array([dx, dy])).astype(np.float32))
+    return np.stack(flows)
+
+
 def nearest_guidance(image: UInt8Array, guidances: Sequence[Guidance]) -> Float32Array:
     """Give every pixel the vector of its nearest guidance point, arrow or still; the arrow's where two are as near."""
     rows, columns = np.indices(image.shape[:2])
@@ -29,4 +40,8 @@ def nearest_guidance(image: UInt8Array, guidances: Sequence[Guidance]) -> Float3
     return np.stack(flows)
 
 
-BASELINES: dict[str, Predict] = {"copy_arrow": copy_arrow, "nearest_guidance": nearest_guidance}
+BASELINES: dict[str, Predict] = {
+    "copy_arrow": copy_arrow,
+    "fading_arrow": fading_arrow,
+    "nearest_guidance": nearest_guidance,
+}

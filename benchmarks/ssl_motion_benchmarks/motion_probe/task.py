@@ -56,6 +56,7 @@ class MotionProbe(ModelTask):
     }
     baselines = {
         "copy_arrow": "every pixel gets the arrow's vector",
+        "fading_arrow": "every pixel gets the arrow's vector, the less the farther it is",
         "nearest_guidance": "every pixel gets the vector of its nearest guidance point",
     }
     uses_puppets = True

@@ -107,6 +107,19 @@ def test_the_area_is_that_of_scikit_learn_ties_included(inside: list[int], outsi
     assert auc(np.array(inside, float), np.array(outside, float)) == pytest.approx(expected)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=1, max_size=20),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=1, max_size=20),
+)
+def test_in_rings_the_area_is_over_pairs_of_one_ring(
+    inside: list[tuple[int, int]], outside: list[tuple[int, int]]
+) -> None:
+    (one, ring), (other, around) = (np.array(each).T for each in (inside, outside))
+    found = auc(one / 7, other / 7, (ring, around))
+    pairs = [(a > b) + 0.5 * (a == b) for a, i in inside for b, j in outside if i == j]
+    assert found == (pytest.approx(100 * np.mean(pairs)) if pairs else None)
+
+
 def test_the_truth_is_perfect_and_extremes_are_at_chance(asked: list[tuple[Articulation, Query]]) -> None:
     for _, query in asked:
         zeros = np.zeros_like(query.truth, np.float32)
@@ -116,12 +129,14 @@ def test_the_truth_is_perfect_and_extremes_are_at_chance(asked: list[tuple[Artic
         halved = measure(query, (-0.5 * query.truth).astype(np.float32))
         assert (true["kinematic_cosine"], halved["kinematic_cosine"]) == (pytest.approx(1), pytest.approx(-1))
         assert true["response"] == pytest.approx(1, rel=1e-5)
-        assert true["rigidity"] > 99.5, "a pixel on the joint itself stays, and nothing else"
+        assert true["separation"] > 99.5, "a pixel on the joint itself stays, and nothing else"
+        assert true["rigidity"] > 99
         nothing, copied = (
             measure(query, zeros),
             measure(query, zeros + query.guidance.vectors[0, 2:].astype(np.float32)),
         )
-        assert nothing["rigidity"] == copied["rigidity"] == 50
+        for name in ("rigidity", "separation"):
+            assert nothing[name] == copied[name] == 50
         assert (nothing["fixed_motion"], nothing["response"], nothing["kinematic_cosine"]) == (0, 0, 0)
         assert copied["fixed_motion"] == pytest.approx(1, rel=1e-5)
         if query.kind == "shift":
@@ -168,7 +183,7 @@ def test_measures_are_those_of_a_loop_over_pixels(asked: list[tuple[Articulation
             for outside in (np.array(speeds[name]) for name in ("rest", "others", "ground"))
             if outside.size
         ]
-        assert found["rigidity"] == pytest.approx(np.mean(areas), rel=1e-9)
+        assert found["separation"] == pytest.approx(np.mean(areas), rel=1e-9)
 
 
 @settings(max_examples=30, deadline=None)
@@ -191,15 +206,20 @@ def test_copying_gives_the_arrow_everywhere() -> None:
     assert np.unique(flows[1].reshape(-1, 2), axis=0).tolist() == [[0, 3]]
 
 
-def test_a_fading_arrow_is_ranked_by_the_distance_alone(asked: list[tuple[Articulation, Query]]) -> None:
-    for _, query in asked[:6]:
+def test_a_fading_arrow_separates_but_knows_nothing_of_parts(asked: list[tuple[Articulation, Query]]) -> None:
+    kept = []
+    for _, query in asked:
         ((x, y, dx, dy),) = query.guidance.arrows
         (flow,) = fading_arrow(np.zeros((96, 96, 3), np.uint8), [query.guidance])
         rows, columns = np.indices((96, 96))
         near = np.exp(-0.5 * ((columns - x) ** 2 + (rows - y) ** 2) / 40**2)[..., None] * np.array([dx, dy])
         found, otherwise = measure(query, flow), measure(query, near.astype(np.float32))
-        assert found["rigidity"] == pytest.approx(otherwise["rigidity"], abs=0.01)
+        assert found["separation"] == pytest.approx(otherwise["separation"], abs=0.01), "however it fades"
         assert found["response"] == pytest.approx(1)
+        kept.append((found["separation"], found["rigidity"]))
+    separation, rigidity = np.mean(kept, axis=0)
+    assert separation > 80
+    assert rigidity == pytest.approx(50, abs=8)
     (flow,) = fading_arrow(np.zeros((1, 9, 3), np.uint8), [Guidance(arrows=[(2, 0, 0, -4)])])
     np.testing.assert_allclose(flow[0, :, 1], [-4 / (1 + abs(column - 2) / 4) for column in range(9)], rtol=1e-6)
 
@@ -249,7 +269,8 @@ def test_baselines_of_one_arrow_are_at_chance_and_a_still_point_helps(tmp_path: 
     assert copied.metrics["rigidity"] == pytest.approx(50)
     assert copied.metrics["fixed_motion"] == pytest.approx(1, rel=1e-5)
     helped = still.run(context(tmp_path / "still", world, baseline="nearest_guidance"))
-    assert helped.metrics["rigidity"] > 60
+    assert helped.metrics["separation"] > 60
+    assert helped.metrics["rigidity"] > 52
     assert helped.metrics["fixed_motion"] < 0.9
 
 

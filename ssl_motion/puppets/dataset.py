@@ -33,6 +33,22 @@ def dataset_folder(spec: PuppetsSpec, root: Path) -> Path:
     return root / f"puppets-{spec.world}-{spec.size}-{fingerprint(spec)}"
 
 
+def dataset_spec(folder: Path) -> PuppetsSpec:
+    """Read which data set a folder holds, so that its scenes can be rendered anew with all that they know.
+
+    Raises:
+        DataError: It holds none, or one of another version of the generator.
+    """
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        version, spec = content["generator_version"], PuppetsSpec.model_validate(content["spec"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / MANIFEST}: expected the description of a Puppets data set: {error}") from error
+    if version != GENERATOR_VERSION:
+        raise DataError(f"{folder}: of version {version} of the generator; this program renders {GENERATOR_VERSION}")
+    return spec
+
+
 def missing_layouts(spec: PuppetsSpec, root: Path, layouts: Sequence[str]) -> list[Layout]:
     """Say which of the layouts are not there in full.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ssl_motion.data.sample import FlowSample, UInt8Array
 from ssl_motion.errors import UsageError
+from ssl_motion.puppets.articulation import Articulation, articulate
 from ssl_motion.puppets.exact import Dice
 from ssl_motion.puppets.labels import PERSON
 from ssl_motion.puppets.painter import Painter
@@ -42,6 +43,11 @@ class Scene:
     def next_image(self) -> UInt8Array:
         """Frame t + 1, uint8 [H, W, 3] RGB; painted when first asked for."""
         return self._painter.image(1)
+
+    @cached_property
+    def articulation(self) -> Articulation:
+        """What could move in the scene, and how; worked out when first asked for."""
+        return articulate(self._painter)
 
 
 def render(spec: PuppetsSpec, stream: Stream, index: int) -> Scene:
@@ -81,6 +87,11 @@ def semantic_labels(spec: PuppetsSpec, stream: Stream, index: int) -> UInt8Array
     painter = _painter(spec, stream, index)
     labels = np.array([piece.label for piece in painter.pieces], np.uint8)
     return labels.take(painter.shown(0)).reshape(spec.size, spec.size)
+
+
+def articulation(spec: PuppetsSpec, stream: Stream, index: int) -> Articulation:
+    """Return a scene's `articulation` alone. Arguments and errors as `render`, at a fifth of its cost."""
+    return articulate(_painter(spec, stream, index))
 
 
 def _painter(spec: PuppetsSpec, stream: Stream, index: int) -> Painter:

@@ -41,6 +41,8 @@ class Piece:
         texels: map from the piece's coordinates to texels.
         texture: of the figure.
         shade: grey levels added to the texture's colours.
+        figure: whose bone it is; None for the ground.
+        bone: its position in the figure.
     """
 
     label: int
@@ -53,6 +55,8 @@ class Piece:
     texels: Affine
     texture: Texture
     shade: float
+    figure: Figure | None = None
+    bone: int = -1
 
 
 def set_stage(dice: Dice, world: World, side: int, classes: Sequence[int] = tuple(FIGURES)) -> list[Piece]:
@@ -131,7 +135,7 @@ def _enter(
     pieces = [
         Piece(
             figure.label, instance, bone.part, (begin[number], end[number]), (before[number], after[number]),
-            bone.wave, until, texels, texture, shades[number],
+            bone.wave, until, texels, texture, shades[number], figure, number,
         )
         for number, bone in enumerate(figure.bones)
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from ssl_motion.errors import DataError
 from ssl_motion.per_image.arrays import Float64Array
+from ssl_motion.per_image.averages import PerImageAverages
 from ssl_motion.per_image.clicks import PerObjectClicks
 from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, scores
 from ssl_motion.per_image.multilabel import PerImageScores, average_precisions, single
@@ -169,6 +170,23 @@ def test_verdicts_of_the_stage_that_the_record_is_of(tmp_path: Path) -> None:
     assert resampled(again, "mIoU", accuracy, 300, 0) is None
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_averages_over_the_images_that_have_a_figure(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random(IMAGES) < 0.3, np.nan, rng.normal(size=IMAGES))
+    kept = PerImageAverages([f"{i}" for i in range(IMAGES)], {"error": values, "other": np.full(IMAGES, np.nan)})
+    times = times_of(seed)
+    (found,) = kept.of_draws("error", times)
+    for draw, often in enumerate(times):
+        counted = [value for value in values[repeat(often)] if not np.isnan(value)]
+        expected = np.mean(counted) if counted else np.nan
+        assert found[draw] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+    assert kept.mean("error") == pytest.approx(np.nanmean(values))
+    assert np.isnan(kept.mean("other"))
+    assert kept.of_draws("mIoU", times) == []
+
+
 def clicks_of(seed: int) -> PerObjectClicks:
     rng = np.random.default_rng(seed)
     image = np.sort(rng.integers(0, IMAGES, 30)).astype(np.int32)
@@ -199,11 +217,12 @@ def test_every_kind_is_found_and_others_are_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     cells = {f"{i}": confusion_cells(rng.integers(0, 3, (4, 4)), rng.integers(0, 3, (4, 4)), 3, "") for i in range(3)}
     labels, values = rng.choice([1, -1], (3, 3)).astype(np.int8), rng.random((3, 3))
-    kinds: list[PerImageConfusion | PerImageScores | PerImageBoxes | PerObjectClicks] = [
+    kinds: list[PerImageConfusion | PerImageScores | PerImageBoxes | PerObjectClicks | PerImageAverages] = [
         PerImageConfusion.collect(cells, CLASSES),
         single(["x", "y", "z"], CLASSES, labels, values),
         boxes_of(1),
         clicks_of(1),
+        PerImageAverages(["x", "y"], {"error": np.array([0.5, np.nan])}),
     ]
     for number, kept in enumerate(kinds):
         path = tmp_path / f"{number}.npz"

@@ -1,0 +1,177 @@
+"""Images that a unit responds to most: gradient ascent with jitter and a total-variation prior.
+
+This is not the method of Mahendran et al. 2018, section 4, who cite activation maximisation with a natural-image prior;
+it is a light relative of Mahendran and Vedaldi 2016, "Visualizing deep convolutional neural networks using natural
+pre-images". An image x, in units of the network's normalised input, starts as noise and becomes, step by step,
+
+    x <- (1 - r) x + r (g / rms(g) - w dTV(x) / dx)
+
+where g is the gradient of the unit's response to x shifted at random by a few pixels (jitter), shifted back; rms is
+over the pixels that the unit sees; and r falls linearly to 0. So x is an average of the gradients on the way, smoothed
+by the prior: at its fixed point it has the contrast of a natural image where the unit looks, and is grey elsewhere.
+Dividing by rms(g) makes w mean the same in every network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssl_motion.data.sample import UInt8Array
+from ssl_motion.inspection.models import Inspected
+from ssl_motion.seeding import generator
+
+_RATE = 0.1  # r of the first step
+_CORNER = 0.05  # rounds the prior off where neighbours are equal; units of normalised input, some three grey levels
+_STARTS = 32
+_SCALES = (1, 2, 4, 8)  # pixels per cell of the noise
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """How an image is sought.
+
+    Attributes:
+        steps: of gradient ascent.
+        jitter: largest random shift along each axis, in pixels; None for a quarter of the stage's stride.
+        total_variation: weight w of the prior.
+        side: of the square images, in pixels; None for 16 cells of the stage, at least 32 and at most 224 pixels.
+    """
+
+    steps: int = 128
+    jitter: int | None = None
+    total_variation: float = 0.3
+    side: int | None = None
+
+    def jitter_at(self, stride: int) -> int:
+        """Return the jitter in pixels for a stage of that stride."""
+        return stride // 4 if self.jitter is None else self.jitter
+
+    def side_at(self, stride: int) -> int:
+        """Return the side in pixels for a stage of that stride."""
+        return self.side or min(224, max(32, 16 * stride))
+
+
+@dataclass(frozen=True)
+class Maximised:
+    """What came of some units.
+
+    Attributes:
+        pictures: uint8 [side, side, 3] RGB each.
+        inputs: the same as the network sees them, float32 [N, 3, side, side].
+        responses: of each unit to its picture; 0 for one that nothing woke.
+    """
+
+    pictures: list[UInt8Array]
+    inputs: Tensor
+    responses: list[float]
+
+
+def total_variation(image_BCHW: Tensor, corner: float = 0.0) -> Tensor:
+    """Sum the lengths of the differences to the right and lower neighbour over pixels and channels: [B].
+
+    Beyond the right and lower border the image goes on with its border pixels. Source: Rudin, Osher and Fatemi 1992.
+
+    Args:
+        image_BCHW: any images.
+        corner: added to the differences in squares, and taken off the length again, so that there is a gradient at 0.
+    """
+    across = F.pad(image_BCHW.diff(dim=-1), (0, 1))
+    down = F.pad(image_BCHW.diff(dim=-2), (0, 0, 0, 1))
+    lengths: Tensor = (across.square() + down.square() + corner**2).sqrt() - corner
+    return lengths.sum(dim=(1, 2, 3))
+
+
+def maximise(model: Inspected, stage: str, channels: Sequence[int], ascent: Ascent, seed: int = 0) -> Maximised:
+    """Seek the image to which the unit in the middle of the map responds most, for each of some channels.
+
+    Each starts from the place in several images of noise to which it responds most, brought to the middle: a unit
+    behind a ReLU that is silent has no gradient to follow.
+
+    Args:
+        model: what is looked into.
+        stage: of its trunk.
+        channels: of the stage, from 0.
+        ascent: settings.
+        seed: of noise and jitter. The same seed gives the same on the same machine.
+    """
+    starts = _starts(model, stage, channels, ascent.side_at(model.network.strides[stage]), seed)
+    parts = []
+    for begin in range(0, len(channels), _BATCH):
+        some, start = channels[begin : begin + _BATCH], starts[begin : begin + _BATCH]
+        image = _ascend(model, stage, some, start, ascent, seed)
+        with torch.no_grad():
+            parts.append((image, _middle(model, stage, some, image)))
+    inputs, responses = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+    pixels = inputs.permute(0, 2, 3, 1) * torch.tensor(model.std) + torch.tensor(model.mean)
+    return Maximised(
+        pictures=list(pixels.round().clamp(0, 255).byte().numpy()),
+        inputs=inputs,
+        responses=responses.tolist(),
+    )
+
+
+@torch.no_grad()
+def _starts(model: Inspected, stage: str, channels: Sequence[int], side: int, seed: int) -> Tensor:
+    """Find the noise that each unit starts from: [N, 3, side, side]."""
+    noise = _noise(side, seed).to(model.device)
+    chosen = [model.network(part)[stage][:, list(channels)] for part in torch.split(noise, _BATCH)]
+    maps_KNhw = torch.cat(chosen)
+    stride, (rows, columns) = model.network.strides[stage], maps_KNhw.shape[-2:]
+    starts = []
+    for place in maps_KNhw.transpose(0, 1).flatten(1).argmax(dim=1).tolist():
+        number, row, column = place // (rows * columns), place // columns % rows, place % columns
+        shift = (stride * (rows // 2 - row), stride * (columns // 2 - column))
+        starts.append(noise[number].roll(shift, (1, 2)))
+    return torch.stack(starts)
+
+
+def _noise(side: int, seed: int) -> Tensor:
+    """Noise with features of several sizes, of the contrast of natural images: float32 [_STARTS, 3, side, side]."""
+    images = []
+    for number in range(_STARTS):
+        scale = _SCALES[number % len(_SCALES)]
+        drawn = generator(seed, "activation maximisation", number).standard_normal((1, 3, *[-(-side // scale)] * 2))
+        image = F.interpolate(torch.from_numpy(drawn), size=(side, side), mode="bilinear", align_corners=False)
+        images.append(image / image.std())
+    return torch.cat(images).float()
+
+
+def _middle(model: Inspected, stage: str, channels: Sequence[int], image_BCHW: Tensor) -> Tensor:
+    """Respond to images by the units in the middle of a stage's map, of one channel for each image: [B]."""
+    map_BCHW = model.network(image_BCHW)[stage]
+    images, (height, width) = list(range(len(channels))), map_BCHW.shape[-2:]
+    responses: Tensor = map_BCHW[images, list(channels), height // 2, width // 2]
+    return responses
+
+
+def _ascend(
+    model: Inspected, stage: str, channels: Sequence[int], image_BCHW: Tensor, ascent: Ascent, seed: int
+) -> Tensor:
+    jitter = ascent.jitter_at(model.network.strides[stage])
+    shifts = generator(seed, "jitter").integers(-jitter, jitter + 1, (ascent.steps, 2))
+    darkest, lightest = (
+        torch.tensor([(level - mean) / std for mean, std in zip(model.mean, model.std, strict=True)])
+        .view(1, 3, 1, 1)
+        .to(image_BCHW)
+        for level in (0.0, 255.0)
+    )
+    for step, (down, across) in enumerate(shifts.tolist()):
+        image = image_BCHW.detach().requires_grad_()
+        responses = _middle(model, stage, channels, image.roll((down, across), (2, 3)))
+        (uphill,) = torch.autograd.grad(responses.sum(), image)
+        (rough,) = torch.autograd.grad(total_variation(image, _CORNER).sum(), image)
+        rate = _RATE * (1 - step / ascent.steps)
+        aim = uphill / _contrast(uphill) - ascent.total_variation * rough
+        image_BCHW = torch.lerp(image.detach(), aim, rate).clamp(darkest, lightest)
+    return image_BCHW
+
+
+def _contrast(gradient_BCHW: Tensor) -> Tensor:
+    """Root mean square over what is not 0, [B, 1, 1, 1]; 1 where all is."""
+    seen = (gradient_BCHW != 0).sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
+    rms = (gradient_BCHW.square().sum(dim=(1, 2, 3), keepdim=True) / seen).sqrt()
+    return rms.where(rms > 0, 1.0)

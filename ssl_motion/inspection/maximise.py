@@ -1,7 +1,7 @@
 """Images that a unit responds to most: gradient ascent with jitter and a total-variation prior.
 
-This is not the method of Mahendran et al. 2018, section 4, who cite activation maximisation with a natural-image prior;
-it is a light relative of Mahendran and Vedaldi 2016, "Visualizing deep convolutional neural networks using natural
+This is not the method of Mahendran et al. 2018, who cite activation maximisation with a natural-image prior; it is a
+light relative of Mahendran and Vedaldi 2016, "Visualizing deep convolutional neural networks using natural
 pre-images". An image x, in units of the network's normalised input, starts as noise and becomes, step by step,
 
     x <- (1 - r) x + r (g / rms(g) - w dTV(x) / dx)

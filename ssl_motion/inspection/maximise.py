@@ -62,7 +62,7 @@ class Maximised:
     Attributes:
         pictures: uint8 [side, side, 3] RGB each.
         inputs: the same as the network sees them, float32 [N, 3, side, side].
-        responses: of each unit to its picture; 0 for one that nothing woke.
+        responses: of each unit to its picture; 0 for one that nothing woke, whose picture is grey.
     """
 
     pictures: list[UInt8Array]
@@ -104,13 +104,14 @@ def maximise(model: Inspected, stage: str, channels: Sequence[int], ascent: Asce
         some, start = channels[begin : begin + _BATCH], starts[begin : begin + _BATCH]
         image = _ascend(model, stage, some, start, ascent, seed)
         with torch.no_grad():
-            parts.append((image, _middle(model, stage, some, image)))
-    inputs, responses = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+            responses = _middle(model, stage, some, image)
+        parts.append((image * (responses != 0).view(-1, 1, 1, 1), responses))
+    inputs, found = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
     pixels = inputs.permute(0, 2, 3, 1) * torch.tensor(model.std) + torch.tensor(model.mean)
     return Maximised(
         pictures=list(pixels.round().clamp(0, 255).byte().numpy()),
         inputs=inputs,
-        responses=responses.tolist(),
+        responses=found.tolist(),
     )
 
 
@@ -166,7 +167,9 @@ def _ascend(
         (rough,) = torch.autograd.grad(total_variation(image, _CORNER).sum(), image)
         rate = _RATE * (1 - step / ascent.steps)
         aim = uphill / _contrast(uphill) - ascent.total_variation * rough
-        image_BCHW = torch.lerp(image.detach(), aim, rate).clamp(darkest, lightest)
+        moved = torch.lerp(image.detach(), aim, rate).clamp(darkest, lightest)
+        # A unit that is silent at this shift may not be at the next.
+        image_BCHW = moved.where((responses != 0).view(-1, 1, 1, 1), image.detach())
     return image_BCHW
 
 

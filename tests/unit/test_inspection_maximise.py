@@ -123,6 +123,11 @@ def test_a_unit_behind_a_relu_is_woken_by_noise() -> None:
         assert response == pytest.approx(float((seen(image) * each).sum()) - 3.0, rel=1e-4)
 
 
+def test_neither_prior_nor_jitter_silences_a_unit_that_noise_only_just_wakes() -> None:
+    found = maximise(planted(waves(), bias=-70.0), "filters", [1, 2], Ascent(side=SIDE))
+    assert min(found.responses) > 20
+
+
 def test_the_figure_names_units_and_refuses_others() -> None:
     model = planted(waves().repeat(7, 1, 1, 1))
     ascent = Ascent(side=SIDE, steps=2)

@@ -25,9 +25,11 @@ from ssl_motion.seeding import generator
 
 _RATE = 0.1  # r of the first step
 _CORNER = 0.05  # rounds the prior off where neighbours are equal; units of normalised input, some three grey levels
-_STARTS = 32
-_SCALES = (1, 2, 4, 8)  # pixels per cell of the noise
 _BATCH = 16
+_STARTS = 16 * _BATCH
+_KINDS = [
+    (scale, contrast) for contrast in (1.0, 0.3) for scale in (1, 2, 4, 8)
+]  # of noise: pixels per cell, deviation
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def total_variation(image_BCHW: Tensor, corner: float = 0.0) -> Tensor:
 def maximise(model: Inspected, stage: str, channels: Sequence[int], ascent: Ascent, seed: int = 0) -> Maximised:
     """Seek the image to which the unit in the middle of the map responds most, for each of some channels.
 
-    Each starts from the place in several images of noise to which it responds most, brought to the middle: a unit
-    behind a ReLU that is silent has no gradient to follow.
+    Each starts from that image of noise, of many, to which it responds most, since a unit behind a ReLU that is silent
+    has no gradient to follow.
 
     Args:
         model: what is looked into.
@@ -104,7 +106,7 @@ def maximise(model: Inspected, stage: str, channels: Sequence[int], ascent: Asce
         some, start = channels[begin : begin + _BATCH], starts[begin : begin + _BATCH]
         image = _ascend(model, stage, some, start, ascent, seed)
         with torch.no_grad():
-            responses = _middle(model, stage, some, image)
+            responses = _middle(model, stage, image)[list(range(len(some))), list(some)]
         parts.append((image * (responses != 0).view(-1, 1, 1, 1), responses))
     inputs, found = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
     pixels = inputs.permute(0, 2, 3, 1) * torch.tensor(model.std) + torch.tensor(model.mean)
@@ -118,34 +120,26 @@ def maximise(model: Inspected, stage: str, channels: Sequence[int], ascent: Asce
 @torch.no_grad()
 def _starts(model: Inspected, stage: str, channels: Sequence[int], side: int, seed: int) -> Tensor:
     """Find the noise that each unit starts from: [N, 3, side, side]."""
-    noise = _noise(side, seed).to(model.device)
-    chosen = [model.network(part)[stage][:, list(channels)] for part in torch.split(noise, _BATCH)]
-    maps_KNhw = torch.cat(chosen)
-    stride, (rows, columns) = model.network.strides[stage], maps_KNhw.shape[-2:]
-    starts = []
-    for place in maps_KNhw.transpose(0, 1).flatten(1).argmax(dim=1).tolist():
-        number, row, column = place // (rows * columns), place // columns % rows, place % columns
-        shift = (stride * (rows // 2 - row), stride * (columns // 2 - column))
-        starts.append(noise[number].roll(shift, (1, 2)))
-    return torch.stack(starts)
+    found = []
+    for begin in range(0, _STARTS, _BATCH):
+        noise = torch.cat([_noise(number, side, seed) for number in range(begin, begin + _BATCH)])
+        found.append(_middle(model, stage, noise.to(model.device))[:, list(channels)])
+    best = torch.cat(found).argmax(dim=0)
+    return torch.cat([_noise(number, side, seed) for number in best.tolist()]).to(model.device)
 
 
-def _noise(side: int, seed: int) -> Tensor:
-    """Noise with features of several sizes, of the contrast of natural images: float32 [_STARTS, 3, side, side]."""
-    images = []
-    for number in range(_STARTS):
-        scale = _SCALES[number % len(_SCALES)]
-        drawn = generator(seed, "activation maximisation", number).standard_normal((1, 3, *[-(-side // scale)] * 2))
-        image = F.interpolate(torch.from_numpy(drawn), size=(side, side), mode="bilinear", align_corners=False)
-        images.append(image / image.std())
-    return torch.cat(images).float()
+def _noise(number: int, side: int, seed: int) -> Tensor:
+    """One image of noise, float32 [1, 3, side, side]: of one of several scales, and of at most natural contrast."""
+    scale, contrast = _KINDS[number % len(_KINDS)]
+    drawn = generator(seed, "activation maximisation", number).standard_normal((1, 3, *[-(-side // scale)] * 2))
+    image = F.interpolate(torch.from_numpy(drawn), size=(side, side), mode="bilinear", align_corners=False)
+    return (image * (contrast / image.std())).float()
 
 
-def _middle(model: Inspected, stage: str, channels: Sequence[int], image_BCHW: Tensor) -> Tensor:
-    """Respond to images by the units in the middle of a stage's map, of one channel for each image: [B]."""
+def _middle(model: Inspected, stage: str, image_BCHW: Tensor) -> Tensor:
+    """Responses of the units in the middle of a stage's map: [B, C]."""
     map_BCHW = model.network(image_BCHW)[stage]
-    images, (height, width) = list(range(len(channels))), map_BCHW.shape[-2:]
-    responses: Tensor = map_BCHW[images, list(channels), height // 2, width // 2]
+    responses: Tensor = map_BCHW[:, :, map_BCHW.shape[2] // 2, map_BCHW.shape[3] // 2]
     return responses
 
 
@@ -160,9 +154,10 @@ def _ascend(
         .to(image_BCHW)
         for level in (0.0, 255.0)
     )
+    own = list(range(len(channels))), list(channels)
     for step, (down, across) in enumerate(shifts.tolist()):
         image = image_BCHW.detach().requires_grad_()
-        responses = _middle(model, stage, channels, image.roll((down, across), (2, 3)))
+        responses = _middle(model, stage, image.roll((down, across), (2, 3)))[own]
         (uphill,) = torch.autograd.grad(responses.sum(), image)
         (rough,) = torch.autograd.grad(total_variation(image, _CORNER).sum(), image)
         rate = _RATE * (1 - step / ascent.steps)

@@ -139,7 +139,7 @@ def _of_run(folder: Path) -> WholeModel:
         raise DataError(f"{folder / LAST}: holds no state_dict: damaged, or of another program")
     tensors = {str(name).removeprefix("method."): tensor for name, tensor in content.items()}
     model = filled(method, tensors, str(folder / LAST))
-    return WholeModel(model, spec.method, _side(spec), f"the run {folder.name}")
+    return WholeModel(model, spec.method, training_side(spec) or PUBLISHED_SIDE, f"the run {folder.name}")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -152,8 +152,7 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _side(spec: PretrainSpec) -> int:
-    """Side of the images that a run trained on; those of shards that are neither resized nor cropped are not known."""
+def training_side(spec: PretrainSpec) -> int | None:
+    """Side of the images that a run trained on, in pixels; None for shards that are neither resized nor cropped."""
     data = spec.data
-    world = data.puppets.size if data.puppets is not None else None
-    return data.crop or data.short_side or world or PUBLISHED_SIDE
+    return data.crop or data.short_side or (data.puppets.size if data.puppets is not None else None)

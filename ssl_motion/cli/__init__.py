@@ -32,6 +32,7 @@ VERBS = {
     "submit": "Put a finished run's record among those that are shared.",
     "transfer": "Fine-tune a backbone on a downstream task and record the result.",
     "validate": "Check records: format, identity, figures, repetitions.",
+    "visualise": "Look into networks: embedding maps, kernel rows, neurons, principal components.",
 }
 
 

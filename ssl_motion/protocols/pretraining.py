@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ssl_motion.data.sample import FlowSample, UInt8Array
 from ssl_motion.errors import UsageError
 from ssl_motion.plugins import did_you_mean
+from ssl_motion.similarity import FlowKernel
 from ssl_motion.spec import BackboneSpec
 
 
@@ -178,6 +179,26 @@ class PretrainMethod(nn.Module, ABC):
             UsageError: The method predicts no flow.
         """
         raise UsageError(f"{type(self).__name__} predicts no flow, so there is nothing to propagate")
+
+    def embed(self, stages: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
+        """Compute what the method compares pixels by; refused unless overridden.
+
+        Args:
+            stages: what the trunk returned for normalised images [B, 3, H, W].
+            points_BP2: x and y of pixels, float32, (0, 0) the centre of the upper left one.
+
+        Returns:
+            float32 [B, P, D]; what one point gets does not depend on which others are asked for.
+
+        Raises:
+            UsageError: The method embeds no pixels.
+        """
+        del stages, points_BP2
+        raise UsageError(f"{type(self).__name__} has no embedding of pixels; look at a stage of its trunk instead")
+
+    def flow_kernel(self) -> FlowKernel | None:
+        """Tell which motions the method takes for alike, where it has learned that; None unless overridden."""
+        return None
 
     @classmethod
     def describe_sample(cls, config: BaseModel, sample: FlowSample, rng: np.random.Generator) -> dict[str, float]:

@@ -1,16 +1,15 @@
 """A contact sheet: image, flow, classes, instances and parts of some scenes, with titles and legends."""
 
 import colorsys
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.flow.colour import colour_wheel_legend, flow_to_colour
+from ssl_motion.lettering import font
 from ssl_motion.puppets.labels import CLASSES, PALETTE, PARTS
 from ssl_motion.puppets.scene import Scene, Stream, render
 from ssl_motion.puppets.worlds import REFERENCE_SIDE, WORLDS
@@ -22,15 +21,6 @@ _CELL = 176  # least side of a picture on the sheet, px
 _GAP, _MARGIN, _BETWEEN = 6, 28, 30
 _INK, _FAINT, _PAPER, _NOTHING = (32, 33, 36), (110, 112, 116), (255, 255, 255), (236, 236, 236)
 _FONT, _LINE = 15, 22
-
-
-@lru_cache(maxsize=4)
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    # Matplotlib brings a font, so that sheets look alike on every machine.
-    from matplotlib import get_data_path
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / name), size)
 
 
 def distinct_colours(count: int) -> UInt8Array:
@@ -67,14 +57,14 @@ def contact_sheet(spec: PuppetsSpec, stream: Stream = "pairs", count: int = 12) 
     legend = _legend(width - 2 * _MARGIN, limit)
     sheet = Image.new("RGB", (width, head + body + 24 + legend.height + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN - 4), f"Puppets: world “{spec.world}”", _INK, _font(22, bold=True))
+    draw.text((_MARGIN, _MARGIN - 4), f"Puppets: world “{spec.world}”", _INK, font(22, bold=True))
     facts = f"{spec.size} by {spec.size} px, seed {spec.seed}, scenes 0 to {count - 1} of “{stream}”"
-    draw.text((_MARGIN, _MARGIN + 28), facts, _FAINT, _font(_FONT))
+    draw.text((_MARGIN, _MARGIN + 28), facts, _FAINT, font(_FONT))
     for column in range(blocks):
         left = _MARGIN + column * (block + _BETWEEN)
         for number, title in enumerate(TITLES):
             middle = left + number * (cell + _GAP) + cell // 2
-            draw.text((middle, head - 8), title, _INK, _font(_FONT, bold=True), anchor="ms")
+            draw.text((middle, head - 8), title, _INK, font(_FONT, bold=True), anchor="ms")
     for index in range(count):
         left = _MARGIN + index % blocks * (block + _BETWEEN)
         top = head + index // blocks * (cell + _GAP)
@@ -118,22 +108,22 @@ def _legend(width: int, limit: float) -> Image.Image:
     class_rows = -(-(len(CLASSES) - 1) // columns)
     picture = Image.new("RGB", (width, max(wheel + 3 * _LINE, (class_rows + part_rows + 3) * _LINE)), _PAPER)
     draw = ImageDraw.Draw(picture)
-    draw.text((0, 0), "Flow", _INK, _font(_FONT, bold=True))
+    draw.text((0, 0), "Flow", _INK, font(_FONT, bold=True))
     picture.paste(Image.fromarray(colour_wheel_legend(wheel)), (0, _LINE + 4))
     for row, line in enumerate(
         (f"rim: {limit:.3g} px", "white: still", "black: hidden", "or gone in", "the next frame")
     ):
-        draw.text((wheel + 14, _LINE + 8 + row * _LINE), line, _FAINT, _font(_FONT - 1))
+        draw.text((wheel + 14, _LINE + 8 + row * _LINE), line, _FAINT, font(_FONT - 1))
     top = 0
     for title, names, colours in (
         ("Classes", CLASSES, _class_colours()),
         ("Parts (a person's: LIP; left and right are its own)", PARTS, distinct_colours(len(PARTS))),
     ):
-        draw.text((left, top), title, _INK, _font(_FONT, bold=True))
+        draw.text((left, top), title, _INK, font(_FONT, bold=True))
         for number in range(1, len(names)):
             x = left + (number - 1) % columns * column
             y = top + _LINE * (1 + (number - 1) // columns)
             draw.rectangle((x, y + 3, x + 14, y + 17), fill=tuple(int(part) for part in colours[number]))
-            draw.text((x + 21, y + 1), names[number], _INK, _font(_FONT - 2))
+            draw.text((x + 21, y + 1), names[number], _INK, font(_FONT - 2))
         top += _LINE * (2 + (len(names) - 2) // columns) + _LINE // 2
     return picture

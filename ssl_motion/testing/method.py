@@ -11,7 +11,7 @@ from ssl_motion.protocols import PretrainMethod
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.testing.config_checks import check_config, check_fit
 from ssl_motion.testing.sample_checks import check_targets, check_view
-from ssl_motion.testing.state_checks import check_export, check_figures, check_state
+from ssl_motion.testing.state_checks import check_embedding, check_export, check_figures, check_state
 from ssl_motion.testing.training_checks import check_half_precision, check_hard_samples, check_learning, check_losses
 
 SMALL = BackboneSpec(arch="alexnet_mini", width=12)
@@ -54,3 +54,4 @@ def check_method(
         check_state(build, size)
         check_export(build(), backbone, size)
         check_figures(build(), size)
+        check_embedding(build(), size)

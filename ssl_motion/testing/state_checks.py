@@ -1,4 +1,4 @@
-"""Checks of what remains of a method: state, exported trunk, figures and pictures."""
+"""Checks of what remains of a method: state, exported trunk, figures and pictures, embedding of pixels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -92,3 +92,24 @@ def check_figures(method: PretrainMethod, size: int) -> None:
         for panel in panels:
             fine = panel.dtype == np.uint8 and panel.ndim == 3 and panel.shape[2] == 3
             expect(fine, f"preview() drew {panel.dtype} {panel.shape}; expected uint8 [h, w, 3]")
+
+
+def check_embedding(method: PretrainMethod, size: int) -> None:
+    """Check that pixels are embedded each for itself, where they are at all, and that the flow kernel has a width."""
+    kernel = method.flow_kernel()
+    expect(kernel is None or (kernel.sigma > 0 and kernel.saturation > 0), f"flow_kernel() returned {kernel}")
+    if type(method).embed is PretrainMethod.embed:
+        return
+    method.eval()
+    image = example_batch(method, size=size)["image"]
+    last = min(image.shape[-2:]) - 1
+    points_B52 = torch.from_numpy(generator(0, "points").uniform(0, last, (2, 5, 2))).float()
+    with torch.no_grad():
+        stages = method.backbone(image)
+        together, alone = method.embed(stages, points_B52), method.embed(stages, points_B52[:, 3:4])
+    expect(
+        together.dtype == torch.float32 and together.ndim == 3 and together.shape[:2] == (2, 5),
+        f"embed() of 5 points of 2 images: {together.dtype} {tuple(together.shape)}; expected float32 [2, 5, D]",
+    )
+    fits = bool(((together[:, 3:4] - alone).abs() <= TOLERANCE * (1 + together.abs().max())).all())
+    expect(fits, "embed() gives a point another embedding when others are asked for beside it, or NaN")

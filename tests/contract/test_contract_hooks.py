@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from ssl_motion.data.augment import crop
 from ssl_motion.data.sample import UNKNOWN_LABEL, FlowSample
 from ssl_motion.protocols import Backbone, PretrainMethod
+from ssl_motion.similarity import FlowKernel
 from ssl_motion.spec import BackboneSpec, Strict
 from ssl_motion.testing import ContractError, check_method, example_sample
 
@@ -200,6 +201,35 @@ class Bare(Separate):
         return nn.Sequential(self.backbone), spec
 
 
+class Embedding(Separate):
+    """A sound one: embeds every pixel by the values of its nearest cell."""
+
+    def embed(self, stages: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
+        cells = stages["conv5"]
+        column, row = (points_BP2 / 8).long().unbind(-1)
+        images = torch.arange(len(cells))[:, None]
+        return cells[images, :, row.clamp(max=cells.shape[2] - 1), column.clamp(max=cells.shape[3] - 1)]
+
+    def flow_kernel(self) -> FlowKernel | None:
+        return FlowKernel(0.1, 24.0, "chosen")
+
+
+class Centred(Embedding):
+    def embed(self, stages: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
+        embedding_BPD = super().embed(stages, points_BP2)
+        return embedding_BPD - embedding_BPD.mean(dim=1, keepdim=True)
+
+
+class Transposed(Embedding):
+    def embed(self, stages: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
+        return super().embed(stages, points_BP2).transpose(1, 2)
+
+
+class Widthless(Embedding):
+    def flow_kernel(self) -> FlowKernel | None:
+        return FlowKernel(0.0, 24.0, "chosen")
+
+
 class Counting(Separate):
     """Names a parameter by the number of models made so far."""
 
@@ -232,12 +262,19 @@ class Counting(Separate):
         (Halved, "other features in stage conv1"),
         (Rounding, "changed the method"),
         (Bare, "expected a Backbone"),
+        (Centred, "when others are asked for"),
+        (Transposed, r"expected float32 \[2, 5, D\]"),
+        (Widthless, r"flow_kernel\(\) returned"),
         (Counting, "differ in their state"),
     ],
 )
 def test_broken_promises_of_hooks_are_caught(method: type[PretrainMethod], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         check_method(method)
+
+
+def test_a_sound_embedding_passes() -> None:
+    check_method(Embedding)
 
 
 def test_a_method_that_names_no_trunks_properly_is_caught() -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ssl_motion.data.augment import flip
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.seeding import generator
+from ssl_motion.similarity import normalise_flow
 from ssl_motion_methods.mahendran.direct import bin_centres, to_bin
-from ssl_motion_methods.mahendran.flow import grid_axes, grid_flow, normalise_flow, restore_flow, sample_points
+from ssl_motion_methods.mahendran.flow import grid_axes, grid_flow, restore_flow, sample_points
 
 
 def sample(height: int = 12, width: int = 20, known: int | None = None) -> FlowSample:

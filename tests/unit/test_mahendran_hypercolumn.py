@@ -52,7 +52,7 @@ def test_a_cell_lies_where_its_receptive_field_is_centred(arch: str) -> None:
             setattr(net, name, torch.nn.AvgPool2d(module.kernel_size, module.stride, module.padding))
     image = torch.rand(1, 3, 513, 65, dtype=torch.float64).requires_grad_()
     stages = resolve_stages(net, None)
-    for stage, features in zip(stages, take_stages(net, image, stages), strict=True):
+    for stage, features in zip(stages, take_stages(net, net(image), stages), strict=True):
         cell = features.shape[2] // 2
         (gradient,) = torch.autograd.grad(features[0, :, cell].sum(), image, retain_graph=True)
         rows = gradient.sum(dim=(0, 1, 3)).nonzero()[:, 0]
@@ -84,7 +84,7 @@ def test_automatic_stages_have_the_shapes_they_say(arch: str, names: list[str]) 
     assert [stage.name for stage in stages] == names
     assert list(net.channels) == [name for name, stage in known_stages(net).items() if stage.pool is None]
     with torch.no_grad():
-        features = take_stages(net, torch.randn(1, 3, 70, 90), stages)
+        features = take_stages(net, net(torch.randn(1, 3, 70, 90)), stages)
     for stage, value in zip(stages, features, strict=True):
         assert value.shape == (1, stage.channels, -(-70 // stage.stride), -(-90 // stage.stride)), stage
 
@@ -93,7 +93,7 @@ def test_pooled_stages_are_what_the_trunk_itself_goes_on_with() -> None:
     net = build("alexnet_32x").eval()
     with torch.no_grad():
         image = torch.randn(1, 3, 64, 64)
-        (pooled,) = take_stages(net, image, [known_stages(net)["pool1"]])
+        (pooled,) = take_stages(net, net(image), [known_stages(net)["pool1"]])
         assert torch.equal(net.conv2(pooled), net(image)["conv2"])
 
 

@@ -10,12 +10,12 @@ from torch import nn
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
 from ssl_motion.protocols import PretrainMethod
+from ssl_motion.similarity import normalise_flow
 from ssl_motion.spec import BackboneSpec
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.testing import example_batch, example_sample
 from ssl_motion_methods.mahendran import Mahendran, MahendranConfig, MahendranDirect, MahendranDirectConfig
 from ssl_motion_methods.mahendran.direct import to_bin
-from ssl_motion_methods.mahendran.flow import normalise_flow
 
 MINI = BackboneSpec(arch="alexnet_mini", width=12)
 Kind = type[Mahendran] | type[MahendranDirect]

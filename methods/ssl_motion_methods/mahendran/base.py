@@ -55,9 +55,12 @@ class HypercolumnMethod(PretrainMethod):
 
     def read(self, batch: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
         """Compute the network's outputs [B, P, outputs] at points [B, P, 2] (x, y in pixels) of the images."""
-        features = take_stages(self.backbone, batch["image"], self.stages)
-        outputs: Tensor = self.head(features, points_BP2)
-        return outputs
+        return self.read_stages(self.backbone(batch["image"]), points_BP2)
+
+    def read_stages(self, outputs: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
+        """Do what `read` does, for images that the trunk has looked at already (`outputs`)."""
+        read: Tensor = self.head(take_stages(self.backbone, outputs, self.stages), points_BP2)
+        return read
 
     def read_grid(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Compute the network's outputs on the coarse grid of pictures: [B, outputs, h, w]."""

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.flow.colour import flow_to_colour
 from ssl_motion.protocols import Backbone
+from ssl_motion.similarity import normalise_flow
 from ssl_motion_methods.mahendran.base import HypercolumnMethod, weighted_mean
 from ssl_motion_methods.mahendran.config import MahendranDirectConfig
-from ssl_motion_methods.mahendran.flow import normalise_flow, restore_flow
+from ssl_motion_methods.mahendran.flow import restore_flow
 from ssl_motion_methods.mahendran.preview import draw_panels, grid_radius
 
 

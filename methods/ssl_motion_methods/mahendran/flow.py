@@ -12,13 +12,8 @@ from ssl_motion.data.sample import FlowSample
 GRID_CELLS = 64
 
 
-def normalise_flow(flow: Tensor, saturation: float) -> Tensor:
-    """Bring flow in pixels to [-1, 1] per component: sign(f) min(1, log(|f| + 1) / log(saturation + 1))."""
-    return flow.sign() * (flow.abs().log1p() / math.log1p(saturation)).clamp(max=1)
-
-
 def restore_flow(normalised: Tensor, saturation: float) -> Tensor:
-    """Bring normalised flow back to pixels; the inverse of `normalise_flow` up to the saturation."""
+    """Bring normalised flow back to pixels; the inverse of `similarity.normalise_flow` up to the saturation."""
     return normalised.sign() * (normalised.abs() * math.log1p(saturation)).expm1()
 
 

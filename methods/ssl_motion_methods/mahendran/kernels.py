@@ -4,9 +4,9 @@ Mahendran et al. 2018, equations 1 to 5. For points p and q with unit embeddings
 
     K_phi(p, q) = cos(phi_p, phi_q) / 4        K_f(p, q) = exp(-|f_p - f_q|^2 / (2 sigma^2))
 
-Both become distributions over q by S = softmax(K - I): subtracting the identity gives the reduced diagonals of the
-paper, exp(0) for flow and exp(-3/4) for embeddings. The loss is the cross-entropy of S_phi under S_f, and its gradient
-flows into the embedding and, through S_f, into sigma.
+(`ssl_motion.similarity`). Both become distributions over q by S = softmax(K - I): subtracting the identity gives the
+reduced diagonals of the paper, exp(0) for flow and exp(-3/4) for embeddings. The loss is the cross-entropy of S_phi
+under S_f, and its gradient flows into the embedding and, through S_f, into sigma.
 
 The paper sums over all points; we take the mean over points and images, so that the learning rate does not depend on
 their number. K is symmetric, so rows may stand for the paper's columns, as long as they do for both.
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SCALE = 1 / 4
+from ssl_motion.similarity import SCALE, flow_kernel
 
 
 class _Bounded(torch.autograd.Function):
@@ -98,10 +98,7 @@ def _compare(unit_BPD: Tensor, flow_BP2: Tensor, sigma: Tensor) -> tuple[Tensor,
     points = unit_BPD.shape[1]
     identity = torch.eye(points, dtype=unit_BPD.dtype, device=unit_BPD.device)
     kernel_phi = torch.baddbmm(identity, unit_BPD, unit_BPD.transpose(1, 2), beta=-1, alpha=SCALE)
-    # Differences of the flow itself: |a|^2 + |b|^2 - 2ab would lose the small ones, which the kernel is about.
-    u, v = flow_BP2.unbind(-1)
-    distance = (u[:, :, None] - u[:, None, :]).square_().add_((v[:, :, None] - v[:, None, :]).square_())
-    kernel_f = torch.exp(distance * (-0.5 / sigma.square())) - identity
+    kernel_f = flow_kernel(flow_BP2, flow_BP2, sigma) - identity
     log_s_f, log_s_phi = kernel_f.log_softmax(-1), kernel_phi.log_softmax(-1)
     s_f = log_s_f.exp()
     cross_entropy = -(s_f * log_s_phi).sum(-1).mean(-1)

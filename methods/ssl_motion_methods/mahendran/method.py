@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from ssl_motion.data.sample import UInt8Array
+from ssl_motion.inspection.colours import random_colours
 from ssl_motion.protocols import Backbone
+from ssl_motion.similarity import FlowKernel, normalise_flow
 from ssl_motion_methods.mahendran.base import HypercolumnMethod, weighted_mean
 from ssl_motion_methods.mahendran.config import MahendranConfig
-from ssl_motion_methods.mahendran.flow import normalise_flow
 from ssl_motion_methods.mahendran.kernels import Comparison, KernelWidth, compare
-from ssl_motion_methods.mahendran.preview import draw_panels, embedding_colours
+from ssl_motion_methods.mahendran.preview import draw_panels
 
 # Where nothing moves, any constant embedding is perfect and the ratio to its KL would be endless. The KL of constant
 # embeddings is around 0.1 where several things move.
@@ -66,8 +67,16 @@ class Mahendran(HypercolumnMethod):
         constant = weighted_mean(comparison.constant - comparison.entropy, weight)
         return {"kl": kl, "kl_ratio": kl / constant.clamp(min=_LEAST_KL), "sigma": self.width().detach()}
 
+    def embed(self, stages: Mapping[str, Tensor], points_BP2: Tensor) -> Tensor:
+        """Compute unit embeddings of points, float32 [B, P, dimensions]; see `PretrainMethod`."""
+        return torch.nn.functional.normalize(self.read_stages(stages, points_BP2).float(), dim=-1)
+
+    def flow_kernel(self) -> FlowKernel:
+        """Tell the learned width of the flow kernel, and the saturation of the settings."""
+        return FlowKernel(float(self.width()), self.settings.saturation, "learned")
+
     def preview(self, batch: Mapping[str, Tensor], images: list[UInt8Array]) -> list[UInt8Array]:
         """Draw image, embedding and true flow side by side; embeddings in three fixed random directions as RGB."""
         with torch.no_grad():
             embedding = torch.nn.functional.normalize(self.read_grid(batch), dim=1).cpu().numpy()
-        return draw_panels(images, "embedding", embedding_colours(embedding), batch)
+        return draw_panels(images, "embedding", random_colours(list(embedding)), batch)

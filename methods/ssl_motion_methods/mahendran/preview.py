@@ -5,29 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor
 
-from ssl_motion.data.sample import Float32Array, UInt8Array
+from ssl_motion.data.sample import UInt8Array
 from ssl_motion.flow.colour import flow_to_colour
 from ssl_motion.panels import full_colour, panel
-from ssl_motion.seeding import generator
-
-
-def embedding_colours(embedding_BDhw: Float32Array) -> list[UInt8Array]:
-    """Show unit embeddings as colours: three fixed random orthogonal directions as red, green and blue.
-
-    The directions depend on the number of dimensions alone, and the scale is one for all images, so that like colours
-    mean like embeddings everywhere in a picture.
-
-    Returns:
-        One uint8 [h, w, 3] per image.
-    """
-    dimensions = embedding_BDhw.shape[1]
-    directions, _ = np.linalg.qr(generator(0, "embedding colours").standard_normal((dimensions, min(3, dimensions))))
-    values = np.einsum("bdhw,dc->bhwc", embedding_BDhw.astype(np.float64), directions)
-    low, high = np.percentile(values, (2, 98), axis=(0, 1, 2))
-    shown = np.clip((values - low) / np.maximum(high - low, 1e-6), 0, 1)
-    colours = np.zeros((*shown.shape[:3], 3), np.uint8)
-    colours[..., : shown.shape[3]] = (255 * shown).astype(np.uint8)
-    return list(colours)
 
 
 def grid_radius(batch: Mapping[str, Tensor], index: int) -> float:

@@ -80,9 +80,14 @@ def resolve_stages(backbone: Backbone, names: Sequence[str] | None) -> tuple[Sta
     return stages
 
 
-def take_stages(backbone: Backbone, image_BCHW: Tensor, stages: Sequence[Stage]) -> list[Tensor]:
-    """Run the trunk on images [B, 3, H, W] and return the features [B, C, h, w] of each of `stages`."""
-    outputs: Mapping[str, Tensor] = backbone(image_BCHW)
+def take_stages(backbone: Backbone, outputs: Mapping[str, Tensor], stages: Sequence[Stage]) -> list[Tensor]:
+    """Return the features [B, C, h, w] of each of `stages`, pooled where they are.
+
+    Args:
+        backbone: the trunk.
+        outputs: what it returned for some images.
+        stages: of that trunk.
+    """
     features = []
     for stage in stages:
         value = outputs[stage.source]

@@ -86,6 +86,19 @@ def copy_panel(source: Path, target: Path) -> tuple[int, int]:
         raise DataError(f"{source}: not a picture: {error}") from error
 
 
+def read_description(picture: Path) -> str:
+    """Read what a PNG says of itself (its text "Description"); nothing where it says nothing.
+
+    Raises:
+        DataError: It is no picture.
+    """
+    try:
+        with Image.open(picture) as image:
+            return str(getattr(image, "text", {}).get("Description", ""))
+    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
+        raise DataError(f"{picture}: not a picture: {error}") from error
+
+
 def copy_drawing(source: Path, target: Path) -> tuple[int | None, int | None]:
     """Copy a drawing as it is.
 

@@ -1,4 +1,4 @@
-"""Pages of methods: what each is, how it did here, what it predicts, its curves, what is published of it."""
+"""Pages of methods: what each is, how it did here, what it predicts and has inside, its curves, what is published."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,13 +6,14 @@ from typing import Any
 
 from ssl_motion.errors import DataError
 from ssl_motion_reports.published import task_title
-from ssl_motion_reports.site.addresses import base_method
-from ssl_motion_reports.site.assets import copy_panel
+from ssl_motion_reports.site.addresses import base_method, file_name
+from ssl_motion_reports.site.assets import copy_panel, read_description
 from ssl_motion_reports.site.content import Content, PretrainingPage
 from ssl_motion_reports.site.render import Renderer
 from ssl_motion_reports.site.runs import pretraining_title
 
 _MOST_PANELS = 6
+_MOST_SHEETS = 8
 _MOST_LINKS = 60
 
 Shown = dict[str, Any]
@@ -45,6 +46,7 @@ def method_pages(
             published=published,
             titles={group.task: task_title(group.task) for group, _ in published},
             panels=list(_panels(name, pages, content, folder)),
+            sheets=list(_sheets(name, pages, content, folder)),
             curves=curves.get(name, ()),
             pretrainings=[(pretraining_title(page), page.address) for page in pages[:_MOST_LINKS]],
             more=max(0, len(pages) - _MOST_LINKS),
@@ -54,10 +56,14 @@ def method_pages(
     yield "methods/index.html", render("methods", "methods/index.html", title="Methods", cards=cards)
 
 
+def _plain_first(name: str, pages: Sequence[PretrainingPage]) -> list[PretrainingPage]:
+    return sorted(pages, key=lambda page: (page.example.method != name, pretraining_title(page), page.address))
+
+
 def _panels(name: str, pages: Sequence[PretrainingPage], content: Content, folder: Path) -> Iterator[Shown]:
     """Copy the last preview of one run for each data set and control, the plain method first."""
     seen: set[tuple[str, str]] = set()
-    for page in sorted(pages, key=lambda page: (page.example.method != name, pretraining_title(page), page.address)):
+    for page in _plain_first(name, pages):
         title = pretraining_title(page)
         previews = (
             sorted((content.folders[each] / "previews").glob("*.png")) for each in page.runs if each in content.folders
@@ -73,6 +79,25 @@ def _panels(name: str, pages: Sequence[PretrainingPage], content: Content, folde
             continue  # a damaged picture must not cost the site
         seen.add(what)
         yield {"address": address, "caption": title, "width": width, "height": height}
+
+
+def _sheets(name: str, pages: Sequence[PretrainingPage], content: Content, folder: Path) -> Iterator[Shown]:
+    """Copy the contact sheets of `ssl-bench visualise` that lie in the folders of runs, the plain method's first."""
+    runs = [(page, run) for page in _plain_first(name, pages) for run in page.runs if run in content.folders]
+    shown = 0
+    for page, run in runs:
+        for picture in sorted((content.folders[run] / "visualised").glob("*.png")):
+            address = f"pictures/{file_name(f'{run}-{picture.stem}')}.webp"
+            try:
+                description = read_description(picture)
+                width, height = copy_panel(picture, folder / address)
+            except DataError:
+                continue  # a damaged picture must not cost the site
+            caption = f"{pretraining_title(page)}. {description}".strip()
+            yield {"address": address, "caption": caption, "width": width, "height": height}
+            shown += 1
+            if shown == _MOST_SHEETS:
+                return
 
 
 def _data(page: PretrainingPage) -> str:

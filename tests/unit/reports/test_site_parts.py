@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ssl_motion.cli import cli
 from ssl_motion.errors import DataError, UsageError
@@ -141,6 +142,29 @@ def test_a_damaged_preview_does_not_cost_the_site(runs, tmp_path):
         preview.write_bytes(b"no picture")
     out = write_site(records, tmp_path / "site", sources=sources).parent
     assert "<img" not in (out / "methods" / "cmp.html").read_text()
+
+
+def test_contact_sheets_of_run_folders_are_shown_with_what_they_say(runs, tmp_path):
+    records, sources = runs
+    sheets = tmp_path / "runs" / "pretrain" / f"cmp-{records[1].pretraining.run}" / "visualised"
+    sheets.mkdir()
+    notes = PngInfo()
+    notes.add_itxt("Description", "Features <as> colours")
+    Image.new("RGB", (90, 70), "blue").save(sheets / "pca-conv5.png", pnginfo=notes)
+    Image.new("RGB", (80, 70), "blue").save(sheets / "silent.png")
+    (sheets / "damaged.png").write_bytes((sheets / "silent.png").read_bytes()[:60])
+    (sheets / "notes.txt").write_text("no sheet")
+    out = write_site(records, tmp_path / "site", sources=sources).parent
+    page = (out / "methods" / "cmp.html").read_text()
+    assert page.index("What it predicts") < page.index("Looking inside")
+    assert "Features &lt;as&gt; colours</figcaption>" in page
+    assert 'width="90" height="70"' in page
+    assert 'width="80" height="70"' in page
+    names = [path.name for path in (out / "pictures").iterdir() if "pca-conv5" in path.name]
+    assert len(names) == 1
+    assert f"../pictures/{names[0]}" in page
+    assert len(list((out / "pictures").iterdir())) == 3  # the last preview and two sheets
+    assert "Looking inside" not in (out / "index.html").read_text()
 
 
 def test_pictures_of_curves_stand_where_they_belong(make_record, tmp_path):

@@ -13,6 +13,7 @@ from ssl_motion import plugins
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.paths import config_root
 from ssl_motion.record import read_record
+from ssl_motion.spec import BASELINE
 from ssl_motion.store import Kind, RunFolder, Store
 
 Row = dict[str, Any]
@@ -54,13 +55,14 @@ def list_methods() -> list[Row]:
 
 
 def list_benchmarks() -> list[Row]:
-    """Transfer tasks: name, distribution, metrics (the primary one first), presets."""
+    """Transfer tasks: name, distribution, metrics (the primary one first), presets, baselines as `init` names them."""
 
     def describe(task: Any) -> Row:
         metrics = sorted(task.metrics, key=lambda metric: not metric.primary)
         return {
             "metrics": [metric.name for metric in metrics],
             "presets": dict(task.presets),
+            "baselines": {f"{BASELINE}{name}": line for name, line in task.baselines.items()},
             "recipe_version": task.recipe_version,
         }
 

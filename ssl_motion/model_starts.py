@@ -8,12 +8,11 @@ from ssl_motion.fileio import sha256_of
 from ssl_motion.models import CARD, TENSORS
 from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import Pretraining
+from ssl_motion.spec import BASELINE
 from ssl_motion.starts import Start
 from ssl_motion.store import Store
 from ssl_motion.weights import read_card
 from ssl_motion.whole_models import find_whole_model
-
-BASELINE = "baseline:"
 
 
 def resolve_model_start(init: str, baselines: Mapping[str, str], store: Store) -> Start:

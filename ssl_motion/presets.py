@@ -34,8 +34,8 @@ class TaskPreset:
         return "test" if self.builtin else "val"
 
 
-class PresetConfig(Strict):
-    """Base of a task's `Config` that starts from a preset.
+class PresetSettings(Strict):
+    """Base of a task's `Config` that starts from a named preset.
 
     What the preset says anyway is dropped when it is given, so that saying it makes no other protocol and no other
     identity. Whatever is left is a change: a fact of the protocol, and it makes a full scale "reduced".
@@ -43,26 +43,17 @@ class PresetConfig(Strict):
     Attributes:
         table: the task's presets by name.
         preset: which of them.
-        backbone: another trunk, for weights of another architecture.
-        iterations: another length of training; the schedule is stretched with it.
-        batch_size: another number of images per optimiser step.
-        lr: another peak learning rate.
-        evaluate_on: list that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
     """
 
-    table: ClassVar[Mapping[Any, TaskPreset]]
+    table: ClassVar[Mapping[Any, Any]]
 
     preset: str
-    backbone: BackboneSpec | None = None
-    iterations: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    lr: Annotated[float, Field(gt=0)] | None = None
-    evaluate_on: Literal["val", "test"] | None = None
 
     @classmethod
     def said_by(cls, preset: Any) -> dict[str, Any]:
-        """Name the settings that a preset decides, with their values: trunk and scored list unless overridden."""
-        return {"backbone": preset.backbone, "evaluate_on": preset.test}
+        """Name the settings that a preset decides, with their values."""
+        del preset
+        return {}
 
     @model_validator(mode="before")
     @classmethod
@@ -79,6 +70,31 @@ class PresetConfig(Strict):
     def is_changed(self) -> bool:
         """Whether anything differs from the preset."""
         return self != type(self).model_validate({"preset": self.preset})
+
+
+class PresetConfig(PresetSettings):
+    """Base of the `Config` of a task that judges trunks and starts from a preset.
+
+    Attributes:
+        backbone: another trunk, for weights of another architecture.
+        iterations: another length of training; the schedule is stretched with it.
+        batch_size: another number of images per optimiser step.
+        lr: another peak learning rate.
+        evaluate_on: list that is scored. Make choices (learning rates, ...) on "val", where there is a "test".
+    """
+
+    table: ClassVar[Mapping[Any, TaskPreset]]
+
+    backbone: BackboneSpec | None = None
+    iterations: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    lr: Annotated[float, Field(gt=0)] | None = None
+    evaluate_on: Literal["val", "test"] | None = None
+
+    @classmethod
+    def said_by(cls, preset: Any) -> dict[str, Any]:
+        """Name the settings that a preset decides, with their values: trunk and scored list unless overridden."""
+        return {"backbone": preset.backbone, "evaluate_on": preset.test}
 
 
 class RecipeConfig(PresetConfig):

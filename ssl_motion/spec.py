@@ -189,6 +189,10 @@ class PretrainSpec(Strict):
         return self
 
 
+BASELINE = "baseline:"
+"""Begins an `init` that names something of the task itself to be judged in place of a model."""
+
+
 class TransferSpec(Strict):
     """A transfer run.
 
@@ -196,7 +200,7 @@ class TransferSpec(Strict):
         task: name of a transfer task.
         task_config: its own settings, validated by its `Config` (with the key `preset`).
         init: "random" (the recipe's own start), "random:SCHEME" (`ssl_motion.backbones.initialise`), "imagenet", a run
-            (folder or identity) or a weights file.
+            (folder or identity), a weights file, or, for tasks that judge whole models, "baseline:NAME".
         puppets: the built-in data, for presets that use it; None for presets that read a data root.
         data_root: folder of the data; None looks in $SSL_MOTION_DATA. Not part of the identity, its fingerprint is.
         recipe_overrides: dotted keys of the MMEngine recipe -> values.

@@ -14,6 +14,7 @@ from ssl_motion.errors import SSLMotionError
 VERBS = {
     "ablate": "Run a shipped ablation: guidance, strides, data, layers, ...",
     "animate": "Make a photograph move: guidance over time becomes a clip.",
+    "annotate": "Cut an object out of an image by a few clicks: mask and COCO json.",
     "codebook": "Fit a codebook of flow vectors to a data set.",
     "doctor": "Check this machine: versions, operators, data, disk; each problem with its cure.",
     "ensemble": "Average what finished transfer runs predict, and record the result.",

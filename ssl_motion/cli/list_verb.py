@@ -86,5 +86,7 @@ def _describe(kind: str, row: dict[str, Any]) -> list[str]:
     if kind == "methods":
         return [f"{source}  imports; trunks: {row['trunks']}", row["paper"]]
     if kind == "benchmarks":
-        return [f"{', '.join(row['metrics'])}  {source}", *(f"{name}: {line}" for name, line in row["presets"].items())]
+        presets = [f"{name}: {line}" for name, line in row["presets"].items()]
+        baselines = [f"--init {name}: {line}" for name, line in row["baselines"].items()]
+        return [f"{', '.join(row['metrics'])}  {source}", *presets, *baselines]
     return [f"learned from: {row['supervision']}  {source}"]

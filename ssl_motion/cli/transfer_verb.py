@@ -22,7 +22,7 @@ DEFAULT_TASK = "voc_fcn"
     metavar="START",
     help='Where the backbone starts: "random", "random:SCHEME" (xavier, cmp, torch, caffe), "imagenet", a pretraining '
     "run (folder or identity), or a weights file (.safetensors, .pth of torchvision, timm, OpenMMLab, MoCo, CMP) "
-    "[random].",
+    '[random]. Tasks that judge whole models take a run, a whole model, or "baseline:NAME".',
 )
 @click.option("--data-root", metavar="DIR", help="Folder of the task's data [$SSL_MOTION_DATA, else data].")
 @click.option("--freeze-to", metavar="STAGE", help="Keep the trunk up to this stage as it starts [train all of it].")

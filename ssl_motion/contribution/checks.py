@@ -17,6 +17,7 @@ from ssl_motion.errors import DataError
 from ssl_motion.fileio import sha256_of
 from ssl_motion.identity import ENSEMBLE_VERSION, ensemble_identity, transfer_identity
 from ssl_motion.record import Reproduced, ResultRecord, key_of, read_record, record_content
+from ssl_motion.spec import BASELINE
 from ssl_motion.store import run_name, transfer_label
 
 # Figures are kept in full precision; another order of summation may move their last digits.
@@ -170,7 +171,11 @@ def _agreement(record: ResultRecord) -> Found:
         runs = [before.run] if before is not None and before.run is not None else []
         if parents != runs:
             yield "pretraining.run", f"expected the parents of the run, {parents}, found {runs}"
-        if (before is None) != record.method.startswith("random"):
+        init = str(spec.get("init"))
+        if init.startswith(BASELINE):
+            if before is not None or init != BASELINE + record.method:
+                yield "method", f"is {record.method!r}, but the spec ran {init!r}, which has learned nothing"
+        elif (before is None) != record.method.startswith("random"):
             yield "method", f"is {record.method!r}, but pretraining is {'missing' if before is None else 'given'}"
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ssl_motion.errors import DataError
 from ssl_motion.per_image.arrays import Float64Array, Times, listed
+from ssl_motion.per_image.clicks import read_clicks
 from ssl_motion.per_image.coco_detections import read_per_image_detections
 from ssl_motion.per_image.confusion import read_per_image
 from ssl_motion.per_image.multilabel import read_scores
@@ -44,6 +45,7 @@ _READERS: dict[str, Callable[[Path], PerImageFile]] = {
     "match": read_boxes,
     "scores": read_scores,
     "predicted": read_verdicts,
+    "click_iou": read_clicks,
 }
 
 

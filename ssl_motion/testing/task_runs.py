@@ -24,6 +24,9 @@ TOLERANCE = 1e-6
 def check_runs(task: TransferTask, root: Path, folder: Path) -> None:
     """Check what the task makes of its data: from weights and at random, twice, and with weights that do not fit.
 
+    A task that judges whole models is tried with each of its baselines: models are of methods, which are not known
+    here.
+
     Args:
         task: as it is to be run.
         root: folder of the data.
@@ -31,21 +34,35 @@ def check_runs(task: TransferTask, root: Path, folder: Path) -> None:
     """
     name = type(task).__name__
     before = contents(root)
-    weights = _weights(BackboneSpec.model_validate(task.backbone()), folder / "weights")
     runs = folder / "runs" / "transfer"  # as in a real folder of runs, for tasks that keep something beside it
-    first = _run(task, root, runs / "first", weights)
-    again = _run(task, root, runs / "first", weights)
-    _expect_equal(first, again, f"{name}: run() in the folder of a run that ended, which should continue at its end,")
-    other = _run(task, root, runs / "second", weights, workers=1)
-    _expect_equal(first, other, f"{name}: the same seed with another number of loader processes")
-    _run(task, root, runs / "random", None)
-    _check_gate(task, root, runs, weights)
+    if task.judges_models:
+        for baseline in task.baselines:
+            _check_repeats(task, root, runs, baseline=baseline)
+    else:
+        weights = _weights(BackboneSpec.model_validate(task.backbone()), folder / "weights")
+        _check_repeats(task, root, runs, weights)
+        _run(task, root, runs / "random", None)
+        _check_gate(task, root, runs, weights)
     expect(contents(root) == before, f"{name}: run() changed the folder of the data")
 
 
-def _run(task: TransferTask, root: Path, folder: Path, weights: Path | None, workers: int = 0) -> TaskResult:
+def _check_repeats(
+    task: TransferTask, root: Path, runs: Path, weights: Path | None = None, baseline: str | None = None
+) -> None:
+    """Run from one start, again in the same folder, and with another number of loader processes."""
+    name, start = type(task).__name__, baseline or "weights"
+    first = _run(task, root, runs / f"{start} first", weights, baseline)
+    again = _run(task, root, runs / f"{start} first", weights, baseline)
+    _expect_equal(first, again, f"{name}: run() in the folder of a run that ended, which should continue at its end,")
+    other = _run(task, root, runs / f"{start} second", weights, baseline, workers=1)
+    _expect_equal(first, other, f"{name}: the same seed with another number of loader processes")
+
+
+def _run(
+    task: TransferTask, root: Path, folder: Path, weights: Path | None, baseline: str | None = None, workers: int = 0
+) -> TaskResult:
     folder.mkdir(parents=True, exist_ok=True)
-    context = RunContext(run_dir=folder, weights=weights, data_root=root, seed=0, device="cpu", workers=workers)
+    context = RunContext(folder, weights, root, seed=0, device="cpu", workers=workers, baseline=baseline)
     result = task.run(context)
     _check_result(task, result, folder)
     return result

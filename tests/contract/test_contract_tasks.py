@@ -77,6 +77,35 @@ def test_the_worked_example_passes() -> None:
     check_task(ActorKinds, {"backbone": {"arch": "alexnet_mini", "width": 6}})
 
 
+class OfModels(Sound):
+    """Judges whole models, or one of two things in their place."""
+
+    judges_models = True
+    baselines = {"nothing": "says nothing", "everything": "says everything"}
+
+    def backbone(self) -> dict[str, Any]:
+        return {}
+
+    def run(self, context: RunContext) -> TaskResult:
+        assert context.baseline in self.baselines
+        assert context.weights is None
+        return TaskResult({"right": self.figure(context.baseline), "error": 1.0}, wall_seconds=0.1)
+
+    def figure(self, baseline: str) -> float:
+        return 100.0 if baseline == "everything" else 0.0
+
+
+class DicingAtOne(OfModels):
+    def figure(self, baseline: str) -> float:
+        return float(np.random.default_rng().random()) if baseline == "everything" else 0.0
+
+
+def test_a_task_that_judges_models_is_tried_with_each_of_its_baselines(numbers: Path) -> None:
+    check_task(OfModels, data_root=numbers)
+    with pytest.raises(ContractError, match="should continue at its end"):
+        check_task(DicingAtOne, data_root=numbers)
+
+
 class LooseConfig(BaseModel):
     preset: str = "short"
 

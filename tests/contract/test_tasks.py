@@ -20,6 +20,7 @@ SHORT = {"backbone": TRUNK, "iterations": 2, "batch_size": 4}
 QUICK: list[tuple[str, dict[str, Any]]] = [
     ("voc_fcn", {**SHORT, "preset": "puppets_linear"}),
     ("dense_linear", SHORT),
+    ("annotation", {"objects": 2}),
 ]
 LONGER: list[tuple[str, dict[str, Any]]] = [
     ("voc_fcn", SHORT),

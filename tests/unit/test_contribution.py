@@ -85,6 +85,7 @@ EDITS = {
     "other overrides": (change("spec", "recipe_overrides", to={"a": 1}), "protocol.recipe_overrides"),
     "no data": (lambda each: each["protocol"].pop("dataset_hash"), "protocol.dataset_hash"),
     "random that was pretrained": (change("method", to="random"), "method"),
+    "a baseline that was pretrained": (change("spec", "init", to="baseline:cmp"), "method"),
     "no spec": (change("spec", to={}), "spec"),
     "uncommitted changes": (change(*FROM, "dirty", to=True), "origin.provenance.dirty"),
     "no commit": (change(*FROM, "commit", to="main"), "origin.provenance.commit"),
@@ -119,6 +120,15 @@ def test_an_edit_by_hand_is_found_at_its_key(name: str, tmp_path: Path) -> None:
     verdict = check_files([bad])
     assert key in {fault.key for fault in verdict.faults}, verdict.faults
     assert all(fault.file == bad for fault in verdict.faults)
+
+
+def test_what_a_task_judges_in_place_of_a_model_has_learned_nothing(tmp_path: Path) -> None:
+    content = content_of("puppets_fcn-random-s0-e9734e75e2fdcdc6")
+    content["spec"]["init"], content["method"] = "baseline:grabcut", "grabcut"
+    content = named(content)
+    assert not check_files([put(tmp_path, content)]).faults
+    content["method"] = "cmp"
+    assert [fault.key for fault in check_files([put(tmp_path, content)]).faults] == ["method"]
 
 
 def test_all_faults_of_a_file_that_is_no_record_are_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from ssl_motion.errors import DataError
 from ssl_motion.per_image.arrays import Float64Array
+from ssl_motion.per_image.clicks import PerObjectClicks
 from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, scores
 from ssl_motion.per_image.multilabel import PerImageScores, average_precisions, single
 from ssl_motion.per_image.resampling import PerImageFile, image_draws, read_any, resampled
@@ -168,14 +169,41 @@ def test_verdicts_of_the_stage_that_the_record_is_of(tmp_path: Path) -> None:
     assert resampled(again, "mIoU", accuracy, 300, 0) is None
 
 
+def clicks_of(seed: int) -> PerObjectClicks:
+    rng = np.random.default_rng(seed)
+    image = np.sort(rng.integers(0, IMAGES, 30)).astype(np.int32)
+    iou = np.round(np.minimum(100, np.cumsum(rng.uniform(0, 30, (30, 8)), axis=1)), 1).astype(np.float32)
+    pieces, holes = rng.integers(1, 3, 30).astype(np.int32), rng.integers(0, 2, 30).astype(np.int32)
+    return PerObjectClicks([f"{i}" for i in range(IMAGES)], image, [f"{i}" for i in range(30)], pieces, holes, iou)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_clicks(seed: int) -> None:
+    kept, times = clicks_of(seed), times_of(seed)
+    for draw, often in enumerate(times):
+        objects = [number for i in repeat(often) for number in np.flatnonzero(kept.image == i)]
+        courses = [kept.click_iou[number].tolist() for number in objects]
+        counts = [next((n for n, iou in enumerate(course, 1) if iou >= 85), 8) for course in courses]
+        lost = [100 * (max(course) < 85) for course in courses]
+        later = [course[2] for course in courses]
+        for metric, values in (("NoC85", counts), ("failures85", lost), ("IoU3", later)):
+            expected = np.mean(values) if values else np.nan
+            assert kept.of_draws(metric, times)[0][draw] == pytest.approx(expected, nan_ok=True)
+    assert kept.of_draws("mIoU", times) == kept.of_draws("IoU9", times) == kept.of_draws("IoU0", times) == []
+    hollow = [course for course, holes in zip(kept.click_iou, kept.holes, strict=True) if holes]
+    assert kept.mean("IoU1", kept.kinds["with holes"]) == pytest.approx(np.mean([each[0] for each in hollow]))
+
+
 def test_every_kind_is_found_and_others_are_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     cells = {f"{i}": confusion_cells(rng.integers(0, 3, (4, 4)), rng.integers(0, 3, (4, 4)), 3, "") for i in range(3)}
     labels, values = rng.choice([1, -1], (3, 3)).astype(np.int8), rng.random((3, 3))
-    kinds: list[PerImageConfusion | PerImageScores | PerImageBoxes] = [
+    kinds: list[PerImageConfusion | PerImageScores | PerImageBoxes | PerObjectClicks] = [
         PerImageConfusion.collect(cells, CLASSES),
         single(["x", "y", "z"], CLASSES, labels, values),
         boxes_of(1),
+        clicks_of(1),
     ]
     for number, kept in enumerate(kinds):
         path = tmp_path / f"{number}.npz"

@@ -4,6 +4,7 @@ Every answer that is no file is JSON; what went wrong is {"error": "..."} with a
 """
 
 import base64
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, SSLMotionError, UsageError
+from ssl_motion.flow.colour import colour_wheel_legend
 from ssl_motion.propagation.following import warnings
 from ssl_motion.propagation.guidance import Guidance, PointNumbers
 from ssl_motion.spec import Strict
@@ -27,11 +29,12 @@ from ssl_motion.studio.documents import Conflict, Document, DocumentStore
 from ssl_motion.studio.exports import flow_archive, mask_archive, session_coco
 from ssl_motion.studio.guard import Guard
 from ssl_motion.studio.library import Library, NotThere, Picture
-from ssl_motion.studio.pictures import MOST_BYTES, encode_for_display, encode_thumbnail
+from ssl_motion.studio.pictures import MOST_BYTES, encode_for_display, encode_png, encode_thumbnail
 
 STATIC = Path(__file__).parent / "static"
 MOST_JSON_BYTES = 8 * 2**20
 UPLOADS = "/api/pictures"
+_WHEEL = 192  # pixels
 
 
 class Clicks(Strict):
@@ -75,7 +78,8 @@ def create_app(studio: Studio, token: str, hosts: frozenset[str]) -> Guard:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     _tell_errors(app)
-    _pictures(app, studio)
+    # Browsers keep what is not saved yet under this name: another session's pictures may be called the same.
+    _pictures(app, studio, hashlib.sha256(token.encode()).hexdigest()[:16])
     _questions(app, studio)
     _clips(app, studio, clips)
     _exports(app, studio)
@@ -114,7 +118,7 @@ def _tell_errors(app: FastAPI) -> None:
     app.exception_handler(OSError)(disk)
 
 
-def _pictures(app: FastAPI, studio: Studio) -> None:
+def _pictures(app: FastAPI, studio: Studio, session: str) -> None:
     library, documents, desk = studio.library, studio.documents, studio.desk
 
     def facts(picture: Picture) -> dict[str, Any]:
@@ -128,7 +132,12 @@ def _pictures(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/api/studio")
     def overview() -> dict[str, Any]:
-        return {"model": studio.model, "pictures": [facts(each) for each in library.pictures()]}
+        pictures = [facts(each) for each in library.pictures()]
+        return {"model": studio.model, "session": session, "pictures": pictures}
+
+    @app.get("/api/wheel")
+    def wheel() -> Response:
+        return Response(encode_png(colour_wheel_legend(_WHEEL)), media_type="image/png")
 
     @app.post(UPLOADS)
     async def add(request: Request, name: str = "picture") -> dict[str, Any]:

@@ -101,11 +101,10 @@ def test_run_lengths_that_lie_are_refused(counts):
     segmentation = Segmentation(size=(5, 7), counts=counts)
     try:
         runs = segmentation.runs()
-    except UsageError as error:
-        assert "5" in str(error)
-    else:
-        assert sum(runs) == 35
-        assert min(runs) >= 0
+    except UsageError:
+        return
+    assert sum(runs) == 35
+    assert min(runs) >= 0
 
 
 def test_lying_masks_are_not_written(tmp_path):

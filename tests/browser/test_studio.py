@@ -82,7 +82,7 @@ def test_undo_and_redo_take_back_and_give_again(studio, open_studio):
 
 
 def test_arrows_are_changed_by_their_ends_and_removed(studio, open_studio):
-    page, canvas = open_studio(studio, "folder/p02.png")
+    _, canvas = open_studio(studio, "folder/p02.png")
     canvas.drag((40, 30), (60, 30))
     canvas.wait_for_text("#points", "asked for (20, 0)")
     canvas.drag((60, 30), (60, 40))  # its head

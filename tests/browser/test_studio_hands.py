@@ -36,7 +36,7 @@ def test_everything_is_done_by_keyboard(studio, open_studio):
         page.keyboard.press("Shift+ArrowUp")
     canvas.wait_for_text("#place", "x 53, y 29")
     page.keyboard.press("Enter")
-    canvas.wait_for_text("#points", "asked for (5, −3)")
+    canvas.wait_for_text("#points", "asked for (5, \N{MINUS SIGN}3)")
     canvas.wait_for_text("#points", "Arrow 1 at (48, 32)")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")

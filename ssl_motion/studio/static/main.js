@@ -58,7 +58,7 @@ const flows = new Latest(async (picture, guidance, isOld) => {
     const found = await askJson(`/api/predict/${address(picture)}`, { method: "POST", body: guidance });
     const bytes = Uint8Array.from(atob(found.picture), (letter) => letter.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-    if (!sameAs(picture, documents.picture) || mode === "annotate") return;
+    if (!sameAs(picture, documents.picture) || mode === "annotate" || !count(shownGuidance())) return;
     answer = found;
     view.flow = at("show-flow").checked ? bitmap : null;
     view.shownFlow = bitmap;
@@ -86,13 +86,15 @@ function shownGuidance() {
   return { arrows, stills };
 }
 
+const count = ({ arrows, stills }) => arrows.length + stills.length;
+
 function askFlow() {
   const guidance = shownGuidance();
-  if (guidance.arrows.length || guidance.stills.length) {
+  answer = null;
+  if (count(guidance)) {
     flows.ask(documents.picture, guidance);
     return;
   }
-  answer = null;
   view.flow = view.shownFlow = null;
   at("radius").textContent = "";
 }

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import cv2
-import numpy as np
 from PIL import Image
 
 from ssl_motion.data.sample import UInt8Array
@@ -96,7 +95,8 @@ def reduced(image: UInt8Array, longer_side: int) -> UInt8Array:
     if scale >= 1:
         return image
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    smaller: UInt8Array = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return smaller
 
 
 def encode_png(picture: UInt8Array) -> bytes:

@@ -202,6 +202,7 @@ def test_a_time_line_becomes_a_clip(studio, open_studio):
     page.locator("#preview").click()
     page.wait_for_function("() => document.getElementById('clip').readyState >= 2")
     assert page.evaluate("document.getElementById('clip').duration") == pytest.approx(17 / 12, abs=0.1)
+    page.locator("#fill").select_option("lookup")  # which is exact on a plain ground
     page.locator("#format").select_option("gif")
     content, name = _download(page, lambda: page.locator("#export-clip").click())
     assert name == "p08.gif"

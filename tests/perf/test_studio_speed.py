@@ -1,4 +1,4 @@
-"""From a drag to the flow: processor time of the studio's request, with the quickstart's network on a picture of 256 px."""
+"""From a drag to the flow: processor time of the studio's request; the quickstart's network, a picture of 256 px."""
 
 import runpy
 import time

@@ -180,7 +180,7 @@ def _frames(path):
 
 
 def test_a_clip_is_made_frame_by_frame(client):
-    order = {"script": SCRIPT, "format": "png"}
+    order = {"script": SCRIPT, "format": "png", "fill": "lookup"}
     facts = _wait(client, client.post(f"/api/clips/{ONE}", json=order).json())
     assert (facts["state"], facts["done"], facts["total"]) == ("done", 5, 5)
     archive = zipfile.ZipFile(io.BytesIO(client.get(f"/api/clips/{facts['job']}/file").content))
@@ -208,7 +208,7 @@ def test_previews_of_large_pictures_are_small(client, tmp_path):
     large = parts["flat_picture"]().repeat(8, axis=0).repeat(8, axis=1)
     Image.fromarray(large).save(tmp_path / "pictures" / "large.png")
     keys = [{**key, "arrows": [[8 * value for value in key["arrows"][0]]]} for key in SCRIPT["keys"]]
-    order = {"script": {"fps": 10, "keys": keys}, "preview": True}
+    order = {"script": {"fps": 10, "keys": keys}, "preview": True, "fill": "lookup"}
     facts = _wait(client, client.post("/api/clips/folder/large.png", json=order).json())
     (tmp_path / "clip.mp4").write_bytes(client.get(f"/api/clips/{facts['job']}/file").content)
     last = _frames(tmp_path / "clip.mp4")[-1]

@@ -171,7 +171,7 @@ def test_nothing_outside_the_folder_is_served(client, folder, name):
     os.mkfifo(folder / "pipe.png")
     for kind in ("pictures", "thumbnails", "documents", "export/flow", "export/masks"):
         answer = client.get(f"/api/{kind}/folder/{name}")
-        assert answer.status_code in (404, 401), (kind, answer.text)
+        assert answer.status_code in (404, 405), (kind, answer.text)  # 405: the client itself takes ".." away
     assert client.put(f"/api/documents/folder/{name}", json={}).status_code in (404, 405)
     assert client.post(f"/api/predict/folder/{name}", json={}).status_code in (404, 405)
     assert _names(client) == [("folder", "inner.png"), ("folder", "one.png"), ("folder", "two.png")]

@@ -36,7 +36,7 @@ def command(folder: Path | None, session: Path | None, host: str, port: int | No
     ssl-bench studio photographs/
     """
     try:
-        from ssl_motion.studio.server import checked_host, serve
+        from ssl_motion.studio.server import checked_host, entrance, serve
     except ModuleNotFoundError as error:
         if error.name not in ("fastapi", "starlette", "uvicorn"):
             raise
@@ -52,17 +52,18 @@ def command(folder: Path | None, session: Path | None, host: str, port: int | No
         raise UsageError(f"no such folder: {folder}")
     predictor = open_predictor(**model)
     pictures = folder if folder is not None else _puppets(Path("studio"))
+    kept = session or pictures / ".ssl-motion-studio"
 
     def ready(url: str) -> None:
         click.echo(
             f"The studio is at\n\n    {url}\n\nKeep this URL to yourself. Ctrl-C stops the server; nothing is lost."
         )
         if show:
-            click.launch(url)
+            click.launch(str(entrance(kept, url).resolve()))
 
     kind = type(predictor.method).__name__
     words = f"{kind}, seen at {predictor.side} px, on {predictor.device}"
-    serve(predictor, words, pictures, session or pictures / ".ssl-motion-studio", host, port, ready)
+    serve(predictor, words, pictures, kept, host, port, ready)
 
 
 def _puppets(folder: Path) -> Path:

@@ -161,7 +161,9 @@ def _pictures(app: FastAPI, studio: Studio, session: str) -> None:
 
     @app.put("/api/documents/{origin}/{name}")
     def write(origin: str, name: str, document: Document) -> dict[str, Any]:
-        return {"revision": documents.write(library.find(origin, name).key, document).revision}
+        picture = library.find(origin, name)
+        document.check_masks(desk.size(picture))
+        return {"revision": documents.write(picture.key, document).revision}
 
 
 def _questions(app: FastAPI, studio: Studio) -> None:

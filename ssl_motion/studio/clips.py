@@ -1,5 +1,6 @@
 """Clips in the making: one at a time, with progress, and they can be stopped."""
 
+import logging
 import shutil
 import tempfile
 import threading
@@ -149,7 +150,7 @@ class Clips:
             job.message, job.state = str(error), "failed"
         except Exception as error:
             job.message, job.state = f"{type(error).__name__}: {error}", "failed"
-            raise
+            logging.getLogger(__name__).exception("a clip could not be made")
 
     def _material(self, picture: Picture, order: ClipOrder) -> tuple[UInt8Array, MotionScript, Seen]:
         if not order.preview:

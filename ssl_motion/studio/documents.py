@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ssl_motion.animation.script import MotionScript
 from ssl_motion.data.sample import BoolArray
@@ -106,13 +106,19 @@ class Document(Strict):
     objects: Annotated[list[ObjectNotes], Field(max_length=1000)] = []
     script: MotionScript | None = None
 
-    @field_validator("objects")
-    @classmethod
-    def _masks_hold(cls, objects: list[ObjectNotes]) -> list[ObjectNotes]:
-        sizes = {each.segmentation.size for each in objects if each.segmentation is not None}
-        if len(sizes) > 1:
-            raise ValueError(f"masks of several sizes: {sorted(sizes)}")
-        return objects
+    def check_masks(self, size: tuple[int, int]) -> None:
+        """Check that every mask is one of a picture of (height, width).
+
+        Raises:
+            UsageError: One is of another size, or its run lengths do not add up.
+        """
+        for each in self.objects:
+            if each.segmentation is None:
+                continue
+            if each.segmentation.size != size:
+                height, width = each.segmentation.size
+                raise UsageError(f"a mask of {width} x {height} pixels for a picture of {size[1]} x {size[0]}")
+            each.segmentation.runs()
 
 
 class DocumentStore:
@@ -159,12 +165,8 @@ class DocumentStore:
 
         Raises:
             Conflict: Somebody else wrote it since.
-            UsageError: A mask's run lengths do not fit its size.
             RunError: It cannot be written; what was there stays.
         """
-        for each in document.objects:
-            if each.segmentation is not None:
-                each.segmentation.runs()
         with self._lock:
             known = self.read(key)
             if known.revision != document.revision:

@@ -18,8 +18,8 @@ SUFFIXES = {"BMP": ".bmp", "JPEG": ".jpg", "PNG": ".png", "PPM": ".ppm", "TIFF":
 MOST_BYTES = 64 * 2**20
 """Largest file that is taken."""
 
-MOST_PIXELS = 40_000_000
-"""Largest picture that is taken: its pixels and flow need about 1 GB."""
+MOST_PIXELS = 25_000_000
+"""Largest picture that is taken: annotating it, in four directions at once, may take 3 GB for a moment."""
 
 MOST_SIDE = 20_000
 """Longest side that is taken, in pixels."""

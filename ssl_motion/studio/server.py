@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -56,7 +57,8 @@ def serve(
         app = create_app(studio, token, host_names(host, number))
         ready(f"http://{name}:{number}/?token={token}")
         config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, ws="none")
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # raised again when all connections are closed
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def checked_host(host: str) -> str:
@@ -93,13 +95,31 @@ def session_token(session: Path) -> str:
     try:
         if path.is_file() and (text := path.read_text(encoding="ascii").strip()):
             return text
-        token = secrets.token_urlsafe(32)
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot read the studio's token in {path}: {error}. Remove it for a new one.") from error
+    token = secrets.token_urlsafe(32)
+    _write_secret(path, token)
+    return token
+
+
+def entrance(session: Path, url: str) -> Path:
+    """Write a page, for the user's eyes alone, that leads to a URL: on a command line everyone could read its token.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    path = session / "open.html"
+    _write_secret(path, f'<!doctype html><title>Studio</title><meta http-equiv="refresh" content="0;url={url}">')
+    return path
+
+
+def _write_secret(path: Path, text: str) -> None:
+    try:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(token)
-    except (OSError, ValueError) as error:
-        raise RunError(f"cannot keep the studio's token in {path}: {error}") from error
-    return token
+            file.write(text)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

@@ -110,6 +110,7 @@ def test_a_reload_finds_everything(studio, open_studio):
     page.wait_for_selector("body[data-ready]")
     assert page.url.endswith("#folder/p03.png")
     canvas.wait_for_text("#points", "asked for (10, 0)")
+    page.locator("#canvas").focus()
     page.keyboard.press("2")
     canvas.wait_for_text("#objects", "1 on it, 0 beside it")
     assert canvas.colour(28, 30) != RED  # under the mask
@@ -119,6 +120,7 @@ def test_a_reload_finds_everything(studio, open_studio):
 
 def test_clicks_cut_objects_out_and_they_are_exported(studio, open_studio):
     page, canvas = open_studio(studio, "folder/p04.png")
+    page.locator("#canvas").focus()
     page.keyboard.press("2")
     canvas.click(40, 36)
     canvas.wait_for_text("#objects", "1 on it")
@@ -161,6 +163,7 @@ def test_clicks_cut_objects_out_and_they_are_exported(studio, open_studio):
 
 def test_masks_are_part_of_the_step_that_is_undone(studio, open_studio):
     page, canvas = open_studio(studio, "folder/p06.png")
+    page.locator("#canvas").focus()
     page.keyboard.press("2")
     canvas.click(40, 40)
     canvas.wait_for_text("#status", "Mask in")

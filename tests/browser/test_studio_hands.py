@@ -155,7 +155,7 @@ def test_contrast_and_labels_hold(browser, studio, scheme, width):
         broken = axe.run(page, options=RULES).response["violations"]
         if key == "1":
             page.locator("#export summary").click()
-            page.locator("#canvas").focus()
+        page.locator("#canvas").focus()
         if broken:
             found[key] = [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in broken]
     context.close()
@@ -179,6 +179,8 @@ def test_names_and_labels_are_text_wherever_they_stand(studio, open_studio):
     (studio.folder / "broken.png").write_bytes(b"no picture")
     try:
         page, canvas = open_studio(studio, "folder/p19.png", quiet=False)
+        page.locator("#canvas").focus()
+        page.locator("#canvas").focus()
         page.keyboard.press("2")
         canvas.click(40, 60)
         page.get_by_label("Label of object 1").fill(HOSTILE)

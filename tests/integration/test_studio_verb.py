@@ -85,6 +85,17 @@ def test_a_missing_extra_is_named(served, monkeypatch):
         bench()
 
 
+def test_the_page_that_opens_the_browser_is_for_the_user_alone(served, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("click.launch", opened.append)
+    (tmp_path / "session").mkdir()
+    bench("--open", "--session", "session")
+    (path,) = opened
+    assert "token" not in path
+    assert 'content="0;url=http://127.0.0.1:1/?token=x"' in Path(path).read_text()
+    assert Path(path).stat().st_mode & 0o077 == 0
+
+
 def test_a_port_that_is_taken_is_named_or_passed_by(monkeypatch):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

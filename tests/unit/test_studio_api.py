@@ -251,6 +251,13 @@ def test_a_change_of_another_tab_is_a_conflict(client):
     assert [each["arrows"] for each in shown] == [1, 0]
 
 
+def test_masks_of_another_size_are_not_kept(client):
+    lie = {"label": "a", "positive": [[1, 1]], "negative": [], "segmentation": {"size": [9999, 9999], "counts": "1"}}
+    answer = client.put(f"/api/documents/{ONE}", json={"objects": [lie]})
+    assert (answer.status_code, "9999" in answer.json()["error"]) == (422, True)
+    assert client.get(f"/api/documents/{ONE}").json()["document"]["objects"] == []
+
+
 def test_a_damaged_document_spoils_its_own_picture_alone(client, tmp_path):
     client.put(f"/api/documents/{ONE}", json={})
     (path,) = (tmp_path / "session" / "documents").iterdir()

@@ -13,7 +13,6 @@ from pycocotools import mask as coco_mask
 
 from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, RunError, UsageError
-from ssl_motion.studio import documents
 from ssl_motion.studio.documents import Conflict, Document, DocumentStore, ObjectNotes, Segmentation
 
 TESTS = Path(__file__).parents[1]
@@ -107,13 +106,15 @@ def test_run_lengths_that_lie_are_refused(counts):
     assert min(runs) >= 0
 
 
-def test_lying_masks_are_not_written(tmp_path):
-    store = DocumentStore(tmp_path)
-    lie = ObjectNotes(label="a", segmentation=Segmentation(size=(2, 2), counts="9999"))
-    with pytest.raises(UsageError, match="run lengths"):
-        store.write("a", Document(objects=[lie]))
-    assert list(tmp_path.iterdir()) == []
-    assert documents.Segmentation(size=(2, 2), counts="4").runs() == [4]
+@pytest.mark.parametrize(
+    ("size", "counts", "said"),
+    [((2, 2), "9999", "run lengths"), ((2, 2), "4", "a mask of 2 x 2"), ((3, 2), "6", "3 x 2")],
+)
+def test_masks_that_cannot_be_the_pictures_are_refused(size, counts, said):
+    document = Document(objects=[ObjectNotes(label="a", segmentation=Segmentation(size=size, counts=counts))])
+    with pytest.raises(UsageError, match=said):
+        document.check_masks((2, 2) if counts == "9999" else (2, 3))
+    Document.model_validate(CONTENT).check_masks((2, 3))
 
 
 def test_documents_are_plain_json(tmp_path):

@@ -321,11 +321,13 @@ at("add").addEventListener("change", async () => {
   at("add").value = "";
 });
 
+// Single characters count on the picture alone: elsewhere they belong to whoever reads or speaks to the page.
 const letters = {
   1: () => setMode("move"), 2: () => setMode("annotate"), 3: () => setMode("animate"), n: newObject, k: addKey, p: () => mode === "animate" && order(true),
   ",": () => mode === "animate" && setFrame(boards.animate.frame - 1), ".": () => mode === "animate" && setFrame(boards.animate.frame + 1),
-  PageUp: () => pictures.step(-1), PageDown: () => pictures.step(1), "?": () => at("keys").showModal(),
+  "?": () => at("keys").showModal(),
 };
+const pages = { PageUp: () => pictures.step(-1), PageDown: () => pictures.step(1) };
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || event.altKey) return;
   if (event.target.matches('input[type="text"], input[type="number"], select, video')) return;
@@ -334,7 +336,8 @@ document.addEventListener("keydown", (event) => {
     if (key === "z") (event.shiftKey ? redo : undo)();
     else if (key === "y") redo();
     else return;
-  } else if (letters[key]) letters[key]();
+  } else if (pages[key]) pages[key]();
+  else if (letters[key] && event.target.closest?.("#stage")) letters[key]();
   else return;
   event.preventDefault();
 });

@@ -34,7 +34,10 @@ _HEADERS = {
 }
 
 # A redirect would belong to the page that the link was followed on, and then go without a strict cookie.
-_WELCOME = '<!doctype html><title>Studio</title><meta http-equiv="refresh" content="0;url=/"><a href="/">Studio</a>'
+_WELCOME = """<!doctype html>
+<html lang="en"><title>Studio</title><link rel="icon" href="/static/icon.svg">
+<meta http-equiv="refresh" content="0;url=/"><a href="/">Studio</a></html>
+"""
 
 
 class TooLarge(HTTPException):

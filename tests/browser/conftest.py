@@ -69,7 +69,9 @@ class Canvas:
             """([x, y]) => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
                 const canvas = document.getElementById("canvas"), {scale, left, top} = canvas.dataset;
                 const at = (value, from) => Math.round(((value + 0.5) * scale + Number(from)) * devicePixelRatio);
-                done([...canvas.getContext("2d").getImageData(at(x, left), at(y, top), 1, 1).data.slice(0, 3)]);
+                const copy = new OffscreenCanvas(1, 1).getContext("2d");
+                copy.drawImage(canvas, -at(x, left), -at(y, top));
+                done([...copy.getImageData(0, 0, 1, 1).data.slice(0, 3)]);
             })))""",
             [x, y],
         )
@@ -96,13 +98,26 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory):
+def studio_server():
+    """Start studios: (folder, session[, weights]) -> `Server`."""
     pytest.importorskip("fastapi", reason="needs the extra `studio`")
+    servers = []
+
+    def start(*arguments: Path) -> Server:
+        servers.append(Server(*arguments))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory, studio_server):
+    """A studio with a planted model and pictures p00.png, p01.png, ..."""
     parts = runpy.run_path(str(TESTS / "studio_session.py"))
     home = tmp_path_factory.mktemp("studio")
-    server = Server(parts["make_folder"](home / "pictures", PICTURES), home / "session")
-    yield server
-    server.kill()
+    return studio_server(parts["make_folder"](home / "pictures", PICTURES), home / "session")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -32,12 +32,6 @@ _HEADERS = {
     b"cross-origin-resource-policy": b"same-origin",
     b"cache-control": b"no-store",
 }
-
-# A redirect would belong to the page that the link was followed on, and then go without a strict cookie.
-_WELCOME = """<!doctype html>
-<html lang="en"><title>Studio</title><link rel="icon" href="/static/icon.svg">
-<meta http-equiv="refresh" content="0;url=/"><a href="/">Studio</a></html>
-"""
 
 
 class TooLarge(HTTPException):
@@ -80,22 +74,18 @@ class Guard:
         if fault is not None:
             await _answer(send, 403, fault)
             return
-        if scope["path"] == "/" and scope["method"] == "GET":
-            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if given and self._is_token(given):
-                await _answer(send, 200, _WELCOME, self._welcome(headers["host"]))
-                return
-        if not self._is_known(headers):
-            await _answer(
-                send, 401, "Open the studio by the whole URL that it printed when it started: it holds the key."
-            )
+        enters = scope["path"] == "/" and scope["method"] == "GET" and self._is_token(_given(scope))
+        if not enters and not self._is_known(headers):
+            text = "Open the studio by the whole URL that it printed when it started: it holds the key."
+            await _answer(send, 401, text)
             return
         limit = self.most_upload_bytes if scope["path"] == self.uploads else self.most_bytes
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > limit:
             await _answer(send, 413, f"expected at most {limit // 2**20} MiB")
             return
-        await self.app(scope, _counted(receive, limit), _with_headers(send))
+        cookies = [(b"set-cookie", self._cookie(headers["host"]))] if enters else []
+        await self.app(scope, _counted(receive, limit), _with_headers(send, cookies))
 
     def _foreign(self, headers: dict[str, str]) -> str | None:
         """Say what shows that a request comes from elsewhere; None where nothing does."""
@@ -115,7 +105,7 @@ class Guard:
         if scheme.lower() == "bearer":
             return self._is_token(given)
         try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self._cookie(headers["host"]))
+            morsel = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(headers["host"]))
         except CookieError:
             return False
         return morsel is not None and self._is_token(morsel.value)
@@ -123,14 +113,18 @@ class Guard:
     def _is_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
 
-    @staticmethod
-    def _cookie(host: str) -> str:
-        """Name of the cookie: browsers share cookies between the ports of a machine."""
-        return f"ssl_motion_studio_{host.rpartition(':')[2]}"
+    def _cookie(self, host: str) -> bytes:
+        return f"{_cookie_name(host)}={self.token}; Path=/; HttpOnly; SameSite=Strict".encode()
 
-    def _welcome(self, host: str) -> list[tuple[bytes, bytes]]:
-        cookie = f"{self._cookie(host)}={self.token}; Path=/; HttpOnly; SameSite=Strict"
-        return [(b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", cookie.encode())]
+
+def _cookie_name(host: str) -> str:
+    """Name of the cookie: browsers share cookies between the ports of a machine."""
+    return f"ssl_motion_studio_{host.rpartition(':')[2]}"
+
+
+def _given(scope: Scope) -> str:
+    """The token in the URL."""
+    return parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
@@ -147,20 +141,19 @@ def _counted(receive: Receive, limit: int) -> Receive:
     return counted
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, more: Sequence[tuple[bytes, bytes]] = ()) -> Send:
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             own = [(name, value) for name, value in message["headers"] if name.lower() not in _HEADERS]
-            message = {**message, "headers": [*own, *_HEADERS.items()]}
+            message = {**message, "headers": [*own, *_HEADERS.items(), *more]}
         await send(message)
 
     return sending
 
 
-async def _answer(send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _answer(send: Send, status: int, text: str) -> None:
     body = text.encode()
-    kind = headers or [(b"content-type", b"text/plain; charset=utf-8")]
+    kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     sending = _with_headers(send)
-    length = (b"content-length", str(len(body)).encode())
-    await sending({"type": "http.response.start", "status": status, "headers": [*kind, length]})
+    await sending({"type": "http.response.start", "status": status, "headers": kind})
     await sending({"type": "http.response.body", "body": body})

@@ -140,11 +140,9 @@ def open_studio(browser):
             "request",
             lambda request: request.url.startswith((server.root, "blob:")) or complaints.append(request.url),
         )
-        page.goto(server.url)
-        page.wait_for_url(f"{server.root}/")  # the token is gone from the address
-        page.goto(f"{server.root}/#{quote(picture)}")
-        page.reload()
+        page.goto(f"{server.url}#{quote(picture)}")
         page.wait_for_selector("body[data-ready]")
+        assert page.url == f"{server.root}/#{quote(picture)}"  # the token is gone from the address
         return page, Canvas(page)
 
     yield open_

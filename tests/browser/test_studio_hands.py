@@ -59,10 +59,11 @@ def test_everything_is_done_by_keyboard(studio, open_studio):
     canvas.wait_for_text("#objects", "0 on it, 0 beside it")
 
     page.keyboard.press("3")
+    canvas.wait_for_text("#frame-number", "12 (key)")  # where the arrow is as it was drawn
     page.keyboard.press(".")
-    canvas.wait_for_text("#frame-number", "1")
+    canvas.wait_for_text("#frame-number", "13")
     page.keyboard.press("k")
-    canvas.wait_for_text("#frame-number", "1 (key)")
+    canvas.wait_for_text("#frame-number", "13 (key)")
     page.keyboard.press("PageDown")
     page.wait_for_function("() => location.hash.endsWith('p14.png')")
     page.keyboard.press("?")
@@ -98,7 +99,9 @@ def test_zoom_keeps_what_is_under_the_pointer_and_fit_brings_it_back(studio, ope
     page.mouse.move(*before)
     page.mouse.wheel(0, -600)
     page.wait_for_timeout(200)
-    assert canvas.place(40, 50) == pytest.approx(before, abs=0.6)
+    assert canvas.place(40, 50) == pytest.approx(
+        before, abs=2
+    )  # browsers round the pointer's place, which is zoomed too
     assert canvas.place(80, 50)[0] - before[0] > 2 * 40
     page.locator("#fit").click()
     page.wait_for_timeout(200)
@@ -137,10 +140,7 @@ def test_contrast_and_labels_hold(browser, studio, scheme, width):
     # The page's policy keeps foreign scripts out, axe's too: it is checked without it.
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 860}, bypass_csp=True)
     page = context.new_page()
-    page.goto(studio.url)
-    page.wait_for_selector("body[data-ready]")
-    page.goto(f"{studio.root}/#folder/p17.png")
-    page.reload()
+    page.goto(f"{studio.url}#folder/p17.png")
     page.wait_for_selector("body[data-ready]")
     page.locator("#canvas").focus()
     for key in ("Enter", "ArrowRight", "Enter", "ArrowDown", "Space", "2", "Enter"):

@@ -205,9 +205,9 @@ def test_clips_play(client, tmp_path):
 
 
 def test_previews_of_large_pictures_are_small(client, tmp_path):
-    large = parts["flat_picture"]().repeat(8, axis=0).repeat(8, axis=1)
+    large = parts["flat_picture"]().repeat(16, axis=0).repeat(16, axis=1)
     Image.fromarray(large).save(tmp_path / "pictures" / "large.png")
-    keys = [{**key, "arrows": [[8 * value for value in key["arrows"][0]]]} for key in SCRIPT["keys"]]
+    keys = [{**key, "arrows": [[16 * value for value in key["arrows"][0]]]} for key in SCRIPT["keys"]]
     order = {"script": {"fps": 10, "keys": keys}, "preview": True, "fill": "lookup"}
     facts = _wait(client, client.post("/api/clips/folder/large.png", json=order).json())
     (tmp_path / "clip.mp4").write_bytes(client.get(f"/api/clips/{facts['job']}/file").content)

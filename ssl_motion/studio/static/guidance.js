@@ -76,8 +76,8 @@ export class AnimateBoard {
   }
 
   begin(guidance) {
-    this.#write(scriptOf(guidance));
     this.frame = REACH;
+    this.#write(scriptOf(guidance));
   }
 
   // A new arrow belongs to every key frame: at rest in the others, so that it is known what goes over into what.

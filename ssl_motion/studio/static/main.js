@@ -17,6 +17,9 @@ const HINTS = {
   animate: "Choose a frame and draw or change arrows: they say how far their points are from where the picture has them.",
 };
 
+// The cookie holds the key now: it need not stay in the address.
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+
 let mode = "move", answer = null, draft = null, selected = null, opening = null;
 const view = new View(at("canvas"));
 

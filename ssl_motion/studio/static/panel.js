@@ -48,6 +48,10 @@ export function fillPoints(list, guidance, answer, { select, remove }) {
 }
 
 export function fillObjects(list, objects, { activate, rename, remove }) {
+  // A mask that comes while somebody types a label must not take the text away.
+  const shown = JSON.stringify([objects.active, objects.all.map(({ label, positive, negative }) => [label, positive, negative])]);
+  if (list.dataset.shown === shown) return;
+  list.dataset.shown = shown;
   refill(
     list,
     objects.all.map((object, place) => {

@@ -24,7 +24,7 @@ help:
 	@echo "make check        lint (ruff), types (mypy), who imports whom (import-linter)"
 	@echo "make test-slow    tests that take longer: kill and resume, distributed, packaging"
 	@echo "make test-long    trainings of minutes each, with right and with shuffled labels"
-	@echo "make test-browser tests of the report pages in headless Chromium (skipped without it)"
+	@echo "make test-browser tests of the pages (reports, studio) in headless Chromium (skipped without it)"
 	@echo "make test-slurm   suites on a Slurm that the tests start (skipped without slurm-wlm and munge)"
 	@echo "make perf         speed ratios; run on an idle machine"
 	@echo "make clean        remove $(VENV); runs are never touched"

@@ -29,6 +29,7 @@ VERBS = {
     "report": "Write the leaderboard, the curves and other reports from the records.",
     "run": "Run a suite: pretraining and transfers over seeds, side by side.",
     "show": "Show one run: spec, figures, files.",
+    "studio": "Propagate, animate and annotate in the browser.",
     "submit": "Put a finished run's record among those that are shared.",
     "transfer": "Fine-tune a backbone on a downstream task and record the result.",
     "validate": "Check records: format, identity, figures, repetitions.",

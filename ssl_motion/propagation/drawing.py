@@ -91,13 +91,23 @@ def with_legend(picture: UInt8Array, radius: float) -> UInt8Array:
     return sheet
 
 
+def veil(flow_HW2: Float32Array) -> tuple[UInt8Array, Float32Array]:
+    """Make what `overlay` lays over an image: flow's colours, the more the faster.
+
+    Args:
+        flow_HW2: float32 [H, W, 2] in pixels.
+
+    Returns:
+        Colours at full saturation, uint8 [H, W, 3] RGB, and how much they cover, float32 [H, W, 1] from 0 to 0.65.
+    """
+    speed = np.linalg.norm(flow_HW2.astype(np.float64), axis=2, keepdims=True)
+    share = _VEIL * np.minimum(speed / speed_at_full_colour(flow_HW2), 1)
+    # How fast it is, the share tells. A little within the rim, beyond which colours are darker.
+    return flow_to_colour(flow_HW2 * (0.999 / np.maximum(speed, 1e-9)), 1.0), share.astype(np.float32)
+
+
 def _veiled(image: UInt8Array, flow: Float32Array) -> UInt8Array:
-    """Lay flow's colours over an image, the more the faster."""
-    radius = speed_at_full_colour(flow)
-    speed = np.linalg.norm(flow.astype(np.float64), axis=2, keepdims=True)
-    share = _VEIL * np.minimum(speed / radius, 1)
-    # At full saturation: how fast it is, the share tells. A little within the rim, beyond which colours are darker.
-    hue = flow_to_colour(flow * (0.999 / np.maximum(speed, 1e-9)), 1.0)
+    hue, share = veil(flow)
     veiled: UInt8Array = np.rint(image * (1 - share) + hue * share).astype(np.uint8)
     return veiled
 

@@ -44,19 +44,24 @@ class Followed:
         return self.share is not None and self.share < FAR_SHORT and math.hypot(*self.asked) >= _LEAST_LENGTH
 
 
-def followed(flow_HW2: Float32Array, guidance: Guidance) -> list[Followed]:
+def followed(flow_hw2: Float32Array, guidance: Guidance, size: tuple[int, int] | None = None) -> list[Followed]:
     """Compare a prediction with its guidance, point by point: arrows first, then stills.
 
     Args:
-        flow_HW2: float32 [H, W, 2] in pixels.
+        flow_hw2: float32 [h, w, 2] in pixels of the image.
         guidance: that it was predicted from.
+        size: (height, width) of the image where the flow is given on another grid, which is laid over it.
 
     Raises:
         UsageError: A point lies outside the image.
     """
+    rows, columns = flow_hw2.shape[:2]
+    height, width = size or (rows, columns)
     points = []
-    for x, y, dx, dy in guidance.checked((flow_HW2.shape[0], flow_HW2.shape[1])).vectors.tolist():
-        u, v = flow_HW2[math.floor(y + 0.5), math.floor(x + 0.5)].tolist()
+    for x, y, dx, dy in guidance.checked((height, width)).vectors.tolist():
+        row = min(math.floor((y + 0.5) * rows / height), rows - 1)
+        column = min(math.floor((x + 0.5) * columns / width), columns - 1)
+        u, v = flow_hw2[row, column].tolist()
         points.append(Followed((x, y), (dx, dy), (u, v)))
     return points
 

@@ -34,13 +34,14 @@ class Seen:
     size: tuple[int, int]
     inner: tuple[int, int]
 
-    def flow(self, guidances: Sequence[Guidance]) -> Float32Array:
+    def flow(self, guidances: Sequence[Guidance], sampled: tuple[int, int] | None = None) -> Float32Array:
         """Predict the flow of each guidance, all in one batch.
 
         A guided point counts for the network's pixel that it falls on; of several on one pixel the last counts.
 
         Args:
             guidances: one or more.
+            sampled: (height, width) of the grid to answer on, which is laid over the image; None for its own pixels.
 
         Returns:
             float32 [N, H, W, 2] in pixels of the original image, (right, down).
@@ -52,7 +53,7 @@ class Seen:
         device = next(iter(self.stages.values())).device
         with torch.inference_mode():
             inner = self.method.propagate(self.stages, sparse.to(device), mask.to(device))
-            flow = F.interpolate(inner.float(), size=self.size, mode="bilinear", align_corners=False)
+            flow = F.interpolate(inner.float(), size=sampled or self.size, mode="bilinear", align_corners=False)
             flow = flow * torch.tensor([1 / scale for scale in self._scale]).view(1, 2, 1, 1).to(device)
         return np.ascontiguousarray(flow.permute(0, 2, 3, 1).cpu().numpy())
 

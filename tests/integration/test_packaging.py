@@ -34,6 +34,9 @@ def test_every_module_and_config_is_in_the_wheel(wheel):
         assert f"{package}/py.typed" in names
         for module in (root / package).rglob("*.py"):
             assert module.relative_to(root).as_posix() in names
+    page = list((REPOSITORY / "ssl_motion" / "studio" / "static").iterdir())
+    assert {"index.html", "main.js", "studio.css"} <= {path.name for path in page}
+    assert {f"ssl_motion/studio/static/{path.name}" for path in page} <= names
     configs = [path for path in (REPOSITORY / "configs").rglob("*") if path.suffix in (".yaml", ".py")]
     assert configs
     for config in configs:

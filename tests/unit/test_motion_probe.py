@@ -216,10 +216,9 @@ def test_a_fading_arrow_separates_but_knows_nothing_of_parts(asked: list[tuple[A
         found, otherwise = measure(query, flow), measure(query, near.astype(np.float32))
         assert found["separation"] == pytest.approx(otherwise["separation"], abs=0.01), "however it fades"
         assert found["response"] == pytest.approx(1)
-        kept.append((found["separation"], found["rigidity"]))
-    separation, rigidity = np.mean(kept, axis=0)
-    assert separation > 80
-    assert rigidity == pytest.approx(50, abs=8)
+        kept.append(found["separation"])
+        assert found["rigidity"] == 50
+    assert np.mean(kept) > 80
     (flow,) = fading_arrow(np.zeros((1, 9, 3), np.uint8), [Guidance(arrows=[(2, 0, 0, -4)])])
     np.testing.assert_allclose(flow[0, :, 1], [-4 / (1 + abs(column - 2) / 4) for column in range(9)], rtol=1e-6)
 

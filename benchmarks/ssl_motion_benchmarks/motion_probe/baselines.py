@@ -24,7 +24,7 @@ def fading_arrow(image: UInt8Array, guidances: Sequence[Guidance]) -> Float32Arr
     flows = []
     for guidance in guidances:
         x, y, dx, dy = guidance.arrows[0]
-        share = 1 / (1 + np.hypot(columns - x, rows - y) / np.hypot(dx, dy))
+        share = 1 / (1 + np.sqrt((columns - x) ** 2 + (rows - y) ** 2) / np.hypot(dx, dy))
         flows.append((share[..., None] * np.array([dx, dy])).astype(np.float32))
     return np.stack(flows)
 

@@ -9,16 +9,12 @@ from scipy.stats import rankdata
 from ssl_motion.data.sample import BoolArray, Float32Array
 from ssl_motion.per_image.averages import PerImageAverages
 from ssl_motion.puppets.exact import Float64Array
-from ssl_motion.puppets.worlds import REFERENCE_SIDE
 from ssl_motion_benchmarks.motion_probe.queries import Query
 
 QUARTERS = ("0-25 %", "25-50 %", "50-75 %", "75-100 %")
 """Of the way from the joint to the arrow's foot."""
 
 METRICS = ("rigidity", "separation", "kinematic_error", "kinematic_cosine", "fixed_motion")
-
-RING = 2.0
-"""Pixels count as equally far from the arrow's foot within rings of this width, in pixels at a side of 96."""
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -97,10 +93,9 @@ def measure(query: Query, flow_HW2: Float32Array) -> dict[str, float]:
 
 
 def _rings(shape: tuple[int, ...], x: float, y: float) -> Int64Array:
-    """Which ring around the arrow's foot each pixel is in, [H, W]."""
+    """Squared distance of every pixel from the arrow's foot, which is a pixel: whole numbers, [H, W]."""
     rows, columns = np.indices(shape)
-    distance = np.hypot(columns - x, rows - y) * REFERENCE_SIDE / shape[1]
-    rings: Int64Array = np.floor(distance / RING).astype(np.int64)
+    rings: Int64Array = (columns - int(x)) ** 2 + (rows - int(y)) ** 2
     return rings
 
 

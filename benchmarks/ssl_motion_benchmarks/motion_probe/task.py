@@ -17,7 +17,7 @@ from ssl_motion.puppets import articulation, dataset_spec, fingerprint
 from ssl_motion.spec import PuppetsSpec, Strict
 from ssl_motion_benchmarks.motion_probe.baselines import BASELINES, Predict
 from ssl_motion_benchmarks.motion_probe.figure import SHOWN, Example, draw
-from ssl_motion_benchmarks.motion_probe.measures import METRICS, RING, averages, details, measure
+from ssl_motion_benchmarks.motion_probe.measures import METRICS, averages, details, measure
 from ssl_motion_benchmarks.motion_probe.queries import KINDS, LEAST_LEVER, LEAST_SEEN, LENGTH, Kind, queries
 
 FIGURE = "figure.png"
@@ -84,7 +84,6 @@ class MotionProbe(ModelTask):
                 "least_lever_px_at_96": LEAST_LEVER,
             },
             "input": "the whole image, at the size of the model's training images",
-            "ring_width_px_at_96": RING,
             "metric": "mean over images of the mean over an image's questions",
         }
 

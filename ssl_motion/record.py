@@ -134,6 +134,10 @@ class PerImage(Frozen):
     sha256: str
 
 
+WHOLE_MODEL = "whole model"
+"""Stands for the trunk in `ResultRecord.backbone` where a task judges what a method predicts, and not its features."""
+
+
 class ResultRecord(Frozen):
     """One result of one method on one task with one seed.
 
@@ -141,9 +145,9 @@ class ResultRecord(Frozen):
         schema_version: of this format.
         identity: of the run (reproduced), or of the published cell (reported).
         method: name of the pretraining method (with its control: "cmp, shuffled flow"), "random", "random (SCHEME)",
-            "imagenet", or a published method's name.
-        backbone: architecture.
-        pretraining: what the backbone had seen; None for a random start.
+            "imagenet", a task's own baseline, or a published method's name.
+        backbone: architecture, or `WHOLE_MODEL`.
+        pretraining: what the backbone had seen; None for a random start, and for a task's own baseline.
         task: name of the transfer task.
         protocol: facts that make results comparable; the protocol fingerprint is made of them.
         protocol_name: preset or name that people know the protocol by.

@@ -20,7 +20,7 @@ from ssl_motion.paths import data_roots
 from ssl_motion.protocols import DataReport, RunContext, TaskResult, TransferTask
 from ssl_motion.provenance import code_state, collect
 from ssl_motion.puppets import fingerprint as puppets_fingerprint
-from ssl_motion.record import MetricValue, PerImage, Reproduced, ResultRecord
+from ssl_motion.record import WHOLE_MODEL, MetricValue, PerImage, Reproduced, ResultRecord
 from ssl_motion.spec import BackboneSpec, PuppetsSpec, RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.starts import Start, describe, materialise, resolve_start
@@ -56,8 +56,8 @@ class TransferPlan:
 
     @property
     def judged(self) -> str:
-        """Name of the trunk, for records, or "whole model"."""
-        return "whole model" if self.backbone is None else describe(self.backbone)
+        """Name of the trunk, for records, or that there is none of its own."""
+        return WHOLE_MODEL if self.backbone is None else describe(self.backbone)
 
     @property
     def protocol_name(self) -> str:

@@ -1,8 +1,9 @@
 """Writing clips: MP4, GIF, or a folder of PNGs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,8 +43,9 @@ def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
     Args:
         frames: uint8 [H, W, 3] RGB, all of one size; one or more.
         path: NAME.mp4 (H.264, which browsers play; it stores colour at half the resolution and wants even sides, so an
-            odd one gets its last row or column twice), NAME.gif (256 colours a frame, times in 1/100 s, repeats for
-            ever), or a folder (frame_00000.png and on, exact; frames of a clip before are replaced, other files stay).
+            odd one gets its last row or column twice), NAME.gif (256 colours, chosen on the first frame; times in
+            1/100 s; repeats for ever), or a folder (frame_00000.png and on, exact; frames of a clip before are
+            replaced, other files stay).
         fps: frames per second.
 
     Raises:
@@ -84,9 +86,13 @@ def _write_mp4(file: BinaryIO, frames: Iterable[UInt8Array], fps: float) -> None
 
 
 def _write_gif(file: BinaryIO, frames: Iterable[UInt8Array], fps: float) -> None:
-    pictures: Iterator[Image.Image] = map(Image.fromarray, frames)
+    pictures = map(Image.fromarray, frames)
     first = next(pictures)
-    first.save(file, "GIF", save_all=True, append_images=pictures, duration=_durations(fps), loop=0)
+    # One palette for all, and no dithering: else what stands still would flicker. Pillow's default (median cut) loses
+    # strong colours of small things.
+    palette = first.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1)
+    indexed = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in chain((first,), pictures))
+    next(indexed).save(file, "GIF", save_all=True, append_images=indexed, duration=_durations(fps), loop=0)
 
 
 def _durations(fps: float) -> int:

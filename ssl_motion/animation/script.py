@@ -45,11 +45,11 @@ class MotionScript(Strict):
 
     Attributes:
         keys: in the order of their frames; each has as many arrows and as many stills as the others.
-        fps: frames per second.
+        fps: frames per second, 1 to 100.
     """
 
     keys: Annotated[list[KeyFrame], Field(min_length=1)]
-    fps: Annotated[float, Field(gt=0, le=100)] = 12.0
+    fps: Annotated[float, Field(ge=1, le=100)] = 12.0
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -67,9 +67,12 @@ def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json:
     except UsageError as error:
         raise UsageError(f"{script}: {error}") from None
     seen = open_predictor(**model).look(picture)
+    concerned: dict[str, list[str]] = {}  # key frames by what is to be said of them
     for key in motion.keys:
         for warning in warnings(followed(seen.flow([key])[0], key)):
-            click.echo(f"warning: frame {key.frame}: {warning}", err=True)
+            concerned.setdefault(warning, []).append(str(key.frame))
+    for warning, numbers in concerned.items():
+        click.echo(f"warning: frame {', '.join(numbers)}: {warning}", err=True)
     with Progress("animate", motion.frames, "frames") as progress:
         save_clip(_counted(render(seen, picture, motion, warp, fill), progress), out, motion.fps)
     if as_json:

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from ssl_motion.animation.render import render
+from ssl_motion.animation.render import render, warp_frame
 from ssl_motion.animation.script import MotionScript
 from ssl_motion.cli import cli
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import SSLMotionError, UsageError
+from ssl_motion.flow.formats import read_flo
 from ssl_motion.propagation.predictor import MotionPredictor
 from ssl_motion.whole_models import load_whole_model
 
@@ -97,11 +99,11 @@ def test_what_the_model_does_not_follow_is_said_with_its_frame(
 ) -> None:
     _, command = scene
     (tmp_path / "motion.json").write_text(
-        json.dumps({"keys": [{"frame": 0, "arrows": [[9, 9, 60, 0]]}, {"frame": 2, "arrows": [[9, 9, 120, 0]]}]})
+        json.dumps({"keys": [{"frame": at, "arrows": [[9, 9, 60 + 30 * at, 0]]} for at in (0, 2, 3)]})
     )
     said = bench(*command, "--out", tmp_path / "clip")
-    assert "warning: frame 2: the prediction falls far short of arrow 1" in said.stderr
-    assert "frame 0:" not in said.stderr
+    assert "warning: frame 2, 3: the prediction falls far short of arrow 1" in said.stderr
+    assert said.stderr.count("warning") == 1
 
 
 def test_frames_do_not_depend_on_each_other(scene: tuple[UInt8Array, list[Any]], tmp_path: Path) -> None:
@@ -130,3 +132,20 @@ def test_wrong_usage_is_said_before_a_model_is_looked_for(
     with pytest.raises(UsageError, match=words):
         bench(*command, "--out", tmp_path / out)
     assert not (tmp_path / out).exists()
+
+
+def test_published_weights_with_skip_layers_animate(tmp_path: Path) -> None:
+    """Frames of a narrow model in the authors' format are the image warped by the flow that `propagate` writes."""
+    naive = runpy.run_path(str(Path(__file__).resolve().parents[1] / "cmp_network_reference.py"))
+    parameters = naive["recipe"](naive["model_shapes"]("resnet50", 8, 24, 8, [1, 2, 4], True), seed=5)
+    torch.save({"step": 1, "state_dict": {f"module.{k}": v for k, v in parameters.items()}}, tmp_path / "demo.pth.tar")
+    image = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "picture.png")
+    (tmp_path / "motion.json").write_text(json.dumps({"keys": [{"frame": 0, "arrows": [[20, 30, 15, -4]]}]}))
+    common = [tmp_path / "picture.png", "--weights", tmp_path / "demo.pth.tar", "--size", 64]
+    bench("animate", *common, "--script", tmp_path / "motion.json", "--out", tmp_path / "clip")
+    bench("propagate", *common, "--arrow", "20,30,15,-4", "--out", tmp_path / "flow")
+    flow = read_flo(tmp_path / "flow" / "flow.flo")[0]
+    assert np.abs(flow).max() > 1, "a model that moves nothing would prove nothing"
+    frame = np.asarray(Image.open(tmp_path / "clip" / "frame_00000.png"))
+    assert (frame == warp_frame(image, flow)).all()

@@ -62,6 +62,25 @@ def test_an_mp4_has_all_frames_at_their_pace(tmp_path: Path, height: int, width:
         assert 10 * np.log10(255**2 / (difference**2).mean()) > 27, "peak signal to noise, dB"
 
 
+def test_a_gif_keeps_strong_colours_of_small_things_and_does_not_flicker(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:120, :160]
+    ground = np.stack([90 + rows // 3, 100 + columns // 4, 120 + (rows + columns) // 5], axis=2).astype(np.uint8)
+    made = []
+    for number in range(4):
+        frame = ground.copy()
+        frame[10:13, 20:24] = (250, 10, 20)  # a dozen red pixels
+        frame[60:80, 30 + 9 * number : 60 + 9 * number] = (20, 30, 40)  # what moves
+        made.append(frame)
+    save_clip(made, tmp_path / "clip.gif", 10)
+    with Image.open(tmp_path / "clip.gif") as clip:
+        read = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(clip)]
+    still = np.ones((120, 160), bool)
+    still[60:80] = False
+    for found in read:
+        assert np.abs(found[11, 22] - (250, 10, 20)).max() < 25
+        assert (found[still] == read[0][still]).all()
+
+
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
     for suffix in (".mp4", ".gif"):
         for name in ("a", "b"):

@@ -214,3 +214,10 @@ def test_with_nothing_to_report_the_next_step_is_said(tmp_path):
     done = _invoke("report", "leaderboard", "--runs", empty, "--records", tmp_path / "bad", "--out", tmp_path / "out")
     assert done.exit_code == 0, "a broken file hides no other record"
     assert f"{tmp_path / 'bad' / 'x.json'}: not a result record" in done.output
+
+
+def test_baselines_are_listed_as_starts(runs):
+    rows = {row["name"]: row for row in listing.list_benchmarks()}
+    assert set(rows["annotation"]["baselines"]) == {"baseline:grabcut", "baseline:random_walker"}
+    assert rows["voc_fcn"]["baselines"] == {}
+    assert "--init baseline:grabcut: OpenCV" in _invoke("list", "benchmarks").output

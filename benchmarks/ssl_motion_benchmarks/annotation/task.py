@@ -29,9 +29,9 @@ class AnnotationByClicks(ModelTask):
     Config = AnnotationConfig
     recipe_version = 1
     metrics = (
-        *(Metric(f"IoU{each}", primary=each == 5) for each in (1, 3, 5)),
-        *(Metric(f"NoC{each}", "clicks", higher_is_better=False) for each in (80, 85, 90)),
+        *(Metric(f"NoC{each}", "clicks", higher_is_better=False, primary=each == 85) for each in (80, 85, 90)),
         Metric("failures90", higher_is_better=False),
+        *(Metric(f"IoU{each}") for each in (1, 3, 5)),
     )
     presets = {name: preset.summary for name, preset in PRESETS.items()}
     baselines = {
@@ -119,11 +119,11 @@ class AnnotationByClicks(ModelTask):
         return segmenter
 
     def _by_kind(self, kept: PerObjectClicks) -> dict[str, dict[str, float]]:
-        """The metrics of each kind of object, and how many objects there are of it."""
+        """The metrics of each kind of object, that which ranks first, and how many objects there are of it."""
         kinds = {name: chosen for name, chosen in kept.kinds.items() if chosen.any()}
         figures = {
             metric.name: {name: kept.mean(metric.name, chosen) for name, chosen in kinds.items()}
-            for metric in self.metrics
+            for metric in sorted(self.metrics, key=lambda metric: not metric.primary)
         }
         return {**figures, "objects": {name: float(chosen.sum()) for name, chosen in kinds.items()}}
 

@@ -9,6 +9,7 @@ apart where the board says so (`ssl_motion_reports.differences`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ssl_motion.record import WHOLE_MODEL
 from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.site.addresses import base_method
 from ssl_motion_reports.site.render import primary
@@ -57,8 +58,8 @@ def evidence(group: Group) -> Evidence | None:
     Where methods learned from several data sets or amounts, those on which most methods can be compared count.
     """
     known = group.differences
-    if known is None or not group.ranked:
-        return None
+    if known is None or not group.ranked or group.backbone == WHOLE_MODEL:
+        return None  # the question is about features
     matched: dict[tuple[str, int | None], list[Entry]] = {}
     for entry in group.entries:
         if is_motion(entry) and entry.key in known.letters:

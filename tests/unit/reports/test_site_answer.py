@@ -49,6 +49,13 @@ def test_a_method_that_is_resolved_everywhere_is_named(make_lines):
     )
 
 
+def test_tasks_that_judge_whole_models_say_nothing_of_features(make_lines):
+    features = make_lines("still", {"cmp": 40.0, "walker": 30.0})
+    models = make_lines("weak_pan", {"cmp": 10.0, "walker": 30.0}, backbone="whole model")
+    assert said([*features, *models]) == said(features)
+    assert said(models)[0] == "The records here do not answer this yet."
+
+
 def test_what_is_within_the_spread_is_said_to_be(make_lines):
     first, second = said(make_lines("still", {"cmp": 30.2, "walker": 30.0, "random": 30.1}))
     assert first == (

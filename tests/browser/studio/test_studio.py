@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 
 pytestmark = pytest.mark.browser
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
 RED, GROUND = list(parts["RED"]), list(parts["GROUND"])
 
 

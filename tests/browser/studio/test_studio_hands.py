@@ -9,7 +9,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.browser
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 }

@@ -124,8 +124,8 @@ def _cookie_name(host: str) -> str:
 
 def _given(scope: Scope) -> str:
     """The token in the URL."""
-    query: str = scope["query_string"].decode("latin-1")
-    return parse_qs(query).get("token", [""])[0]
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get("token", [""])[0]
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

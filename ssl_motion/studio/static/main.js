@@ -1,13 +1,16 @@
 // The page: modes, what is shown when, and the buttons.
 
-import { address, ask, askJson, download, Latest, sameAs } from "./api.js";
+import { address, ask, askJson } from "./api.js";
 import { Clips } from "./clips.js";
 import { Documents } from "./documents.js";
+import { offerExports } from "./exports.js";
+import { Flow } from "./flow.js";
 import { AnimateBoard, MoveBoard } from "./guidance.js";
 import { CanvasKeys, Pointer } from "./hands.js";
 import { Objects } from "./objects.js";
-import { fillKeys, fillObjects, fillPoints } from "./panel.js";
+import { fillObjects, fillPoints } from "./panel.js";
 import { Pictures } from "./pictures.js";
+import { TimeLine } from "./timeline.js";
 import { View } from "./view.js";
 
 const at = (id) => document.getElementById(id);
@@ -20,7 +23,7 @@ const HINTS = {
 // The cookie holds the key now: it need not stay in the address.
 if (location.search) history.replaceState(null, "", location.pathname + location.hash);
 
-let mode = "move", answer = null, draft = null, selected = null, opening = null;
+let mode = "move", draft = null, selected = null, opening = null;
 const view = new View(at("canvas"));
 
 function tell(text, { busy = false, wrong = false } = {}) {
@@ -52,31 +55,18 @@ const clips = new Clips(
 );
 const board = () => boards[mode];
 
-// ---- what the model says
-
-const flows = new Latest(async (picture, guidance, isOld) => {
-  const began = performance.now();
-  const slow = setTimeout(() => tell("The model is at work …", { busy: true }), 400);
-  try {
-    const found = await askJson(`/api/predict/${address(picture)}`, { method: "POST", body: guidance });
-    const bytes = Uint8Array.from(atob(found.picture), (letter) => letter.charCodeAt(0));
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-    if (!sameAs(picture, documents.picture) || mode === "annotate" || !count(shownGuidance())) return;
-    answer = found;
-    view.flow = at("show-flow").checked ? bitmap : null;
-    view.shownFlow = bitmap;
-    at("radius").textContent = `full colour: ${found.radius.toFixed(1)} px`;
-    at("canvas").dataset.flow = String(Number(at("canvas").dataset.flow ?? 0) + 1);
-    const seconds = ((performance.now() - began) / 1000).toFixed(2);
-    tell(found.warnings.length ? found.warnings[0] : `Flow in ${seconds} s.`, { wrong: found.warnings.length > 0 });
-    showPoints();
-    view.draw();
-  } catch (error) {
-    if (!isOld()) tell(`No flow: ${error.message}`, { wrong: true });
-  } finally {
-    clearTimeout(slow);
-  }
+const timeLine = new TimeLine(boards.animate, clips, documents, refresh);
+const flow = new Flow(view, documents, {
+  tell,
+  isWanted: () => mode !== "annotate" && count(shownGuidance()) > 0,
+  changed(found) {
+    at("radius").textContent = found ? `full colour: ${found.radius.toFixed(1)} px` : "";
+    if (found) showPoints();
+  },
 });
+const count = ({ arrows, stills }) => arrows.length + stills.length;
+
+// ---- showing
 
 function shownGuidance() {
   const guidance = board().guidance;
@@ -89,23 +79,8 @@ function shownGuidance() {
   return { arrows, stills };
 }
 
-const count = ({ arrows, stills }) => arrows.length + stills.length;
-
-function askFlow() {
-  const guidance = shownGuidance();
-  answer = null;
-  if (count(guidance)) {
-    flows.ask(documents.picture, guidance);
-    return;
-  }
-  view.flow = view.shownFlow = null;
-  at("radius").textContent = "";
-}
-
-// ---- showing
-
 function showPoints() {
-  fillPoints(at("points"), board().guidance, draft ? null : answer, {
+  fillPoints(at("points"), board().guidance, draft ? null : flow.answer, {
     select: (name) => {
       selected = selected === name ? null : name;
       showMarks();
@@ -150,32 +125,13 @@ function refresh() {
       rename: (place, label) => objects.rename(place, label),
       remove: (place) => objects.remove(place),
     });
-    view.flow = null;
+    flow.hide();
   } else {
-    if (mode === "animate") showTime();
-    askFlow();
+    if (mode === "animate") timeLine.show();
+    flow.ask(shownGuidance());
     showPoints();
   }
   showMarks();
-}
-
-function showTime() {
-  const time = boards.animate, has = Boolean(time.script);
-  time.frame = Math.min(time.frame, time.last);
-  at("frame").max = String(time.last);
-  at("frame").value = String(time.frame);
-  at("frame-number").textContent = `${time.frame}${time.keyAt(time.frame) >= 0 ? " (key)" : ""}`;
-  at("length").value = String(time.last);
-  at("fps").value = String(time.script?.fps ?? 12);
-  for (const id of ["frame", "length", "fps", "preview", "export-clip"]) at(id).disabled = !has;
-  at("add-key").disabled = !has || time.keyAt(time.frame) >= 0;
-  at("remove-key").disabled = !has || time.keyAt(time.frame) < 0 || time.script.keys.length < 2;
-  fillKeys(at("key-frames"), time, setFrame);
-}
-
-function setFrame(frame) {
-  boards.animate.frame = Math.max(0, Math.min(boards.animate.last, frame));
-  refresh();
 }
 
 function setMode(next) {
@@ -204,10 +160,10 @@ async function open(picture) {
     const bitmap = await createImageBitmap(blob);
     if (isStale() || !(await documents.open(picture, isStale))) return;
     clips.clear();
-    answer = draft = selected = null;
+    draft = selected = null;
     keys.reset();
     view.setImage(bitmap, documents.size.width, documents.size.height);
-    view.shownFlow = null;
+    flow.clear();
     boards.animate.frame = 0;
     objects.opened();
     pictures.show(picture);
@@ -240,7 +196,7 @@ const actions = {
   draft(arrow, handle = null) {
     if (!arrow && !draft) return;
     draft = arrow && { arrow, handle };
-    if (draft) askFlow();
+    if (draft) flow.ask(shownGuidance());
     showMarks();
   },
   arrow(numbers, handle) {
@@ -282,43 +238,14 @@ const undo = () => documents.undo(), redo = () => documents.redo();
 const newObject = () => documents.current && mode === "annotate" && objects.add();
 const addKey = () => documents.current && mode === "animate" && boards.animate.addKey();
 
-function order(preview) {
-  if (!boards.animate.script) return;
-  const format = preview ? "mp4" : at("format").value;
-  clips.make(documents.picture, { script: boards.animate.script, format, warp: at("warp").value, fill: at("fill").value, preview });
-}
-
-async function takeHome(what) {
-  at("export").open = false;
-  const stem = documents.picture.name.replace(/\.[^.]*$/, "");
-  tell("Packing …", { busy: true });
-  try {
-    await documents.saved();
-    if (what === "coco") await download("/api/export/coco", "annotations.json");
-    else await download(`/api/export/${what}/${address(documents.picture)}`, `${stem}-${what}.zip`);
-    tell("Exported.");
-  } catch (error) {
-    tell(`Nothing exported: ${error.message}`, { wrong: true });
-  }
-}
-
 const clicks = {
-  undo, redo, "new-object": newObject, "add-key": addKey, fit: () => view.fit(), "zoom-in": () => view.zoom(1.25), "zoom-out": () => view.zoom(0.8),
+  undo, redo, "new-object": newObject, fit: () => view.fit(), "zoom-in": () => view.zoom(1.25), "zoom-out": () => view.zoom(0.8),
   previous: () => pictures.step(-1), next: () => pictures.step(1), "keys-button": () => at("keys").showModal(),
-  "remove-key": () => boards.animate.removeKey(), preview: () => order(true), "export-clip": () => order(false),
 };
 for (const [id, act] of Object.entries(clicks)) at(id).addEventListener("click", act);
-for (const button of document.querySelectorAll("[data-export]")) {
-  button.addEventListener("click", () => takeHome(button.dataset.export));
-}
+offerExports(at("export"), documents, tell);
 for (const radio of document.querySelectorAll('input[name="mode"]')) radio.addEventListener("change", () => setMode(radio.value));
-at("show-flow").addEventListener("change", () => {
-  view.flow = at("show-flow").checked ? view.shownFlow : null;
-  view.draw();
-});
-at("frame").addEventListener("input", () => setFrame(Number(at("frame").value)));
-at("length").addEventListener("change", () => boards.animate.setLength(Math.round(Math.min(9999, Math.max(1, Number(at("length").value) || 1)))));
-at("fps").addEventListener("change", () => boards.animate.setSpeed(Math.min(100, Math.max(1, Number(at("fps").value) || 12))));
+at("show-flow").addEventListener("change", () => (flow.visible = at("show-flow").checked));
 at("add").addEventListener("change", async () => {
   await pictures.add([...at("add").files]);
   at("add").value = "";
@@ -326,8 +253,8 @@ at("add").addEventListener("change", async () => {
 
 // Single characters count on the picture alone: elsewhere they belong to whoever reads or speaks to the page.
 const letters = {
-  1: () => setMode("move"), 2: () => setMode("annotate"), 3: () => setMode("animate"), n: newObject, k: addKey, p: () => mode === "animate" && order(true),
-  ",": () => mode === "animate" && setFrame(boards.animate.frame - 1), ".": () => mode === "animate" && setFrame(boards.animate.frame + 1),
+  1: () => setMode("move"), 2: () => setMode("annotate"), 3: () => setMode("animate"), n: newObject, k: addKey, p: () => mode === "animate" && timeLine.order(true),
+  ",": () => mode === "animate" && timeLine.step(-1), ".": () => mode === "animate" && timeLine.step(1),
   "?": () => at("keys").showModal(),
 };
 const pages = { PageUp: () => pictures.step(-1), PageDown: () => pictures.step(1) };

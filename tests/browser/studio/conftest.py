@@ -1,8 +1,6 @@
 """A studio that runs for the tests of its page, and pages that complain about nothing."""
 
-import os
 import runpy
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +9,6 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 TESTS = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 PICTURES = tuple(f"p{number:02d}.png" for number in range(24))
 
 
@@ -84,17 +79,6 @@ class Canvas:
 
     def wait_for_text(self, selector: str, text: str) -> None:
         self.page.locator(selector, has_text=text).first.wait_for()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (apt install chromium), or its path in CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -56,8 +56,9 @@ export class Flow {
       const { dataset } = this.view.canvas;
       dataset.flow = String(Number(dataset.flow ?? 0) + 1); // how many were shown
       const seconds = ((performance.now() - began) / 1000).toFixed(2);
-      const [warning] = found.warnings;
-      this.tell(warning ?? `Flow in ${seconds} s.`, { wrong: Boolean(warning) });
+      // The first part says what is wrong; all of it would push the canvas about while somebody draws.
+      const warning = found.warnings[0]?.split(":")[0];
+      this.tell(warning ? `Note: ${warning}.` : `Flow in ${seconds} s.`, { wrong: Boolean(warning) });
       this.changed(found);
     } catch (error) {
       if (!isOld()) this.tell(`No flow: ${error.message}`, { wrong: true });

@@ -33,7 +33,7 @@ export function fillPoints(list, guidance, answer, { select, remove }) {
   };
   guidance.arrows.forEach(([x, y, dx, dy], place) => {
     const point = answer?.points[place];
-    const share = point?.share == null ? "" : `, ${Math.round(100 * point.share)} % along it`;
+    const share = point?.share == null ? "" : `, ${number(Math.round(100 * point.share))} % along it`;
     const predicted = point ? `; predicted ${vector(point.predicted)}${share}` : "";
     const short = point?.share != null && point.share < 0.5;
     add("arrow", place, `Arrow ${place + 1} at ${vector([x, y])}`, `asked for ${vector([dx, dy])} px${predicted}`, short);

@@ -19,7 +19,7 @@ from ssl_motion.whole_models import quickstart_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SCENE, FIGURE = 4, 2  # a scene of the test stream, which no model is trained on
+SCENE, FIGURE = 4, 2  # a box before a quadruped, of the test stream, which no model is trained on
 CLICKS, WANTED = 5, 70.0
 
 

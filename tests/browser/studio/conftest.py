@@ -117,7 +117,14 @@ def open_studio(browser):
         page.set_default_timeout(60_000)
         if quiet:
             page.on("console", lambda message: complaints.append(f"console: {message.text}"))
-            page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url} {request.failure}"))
+            # A page that is left, and one that asks anew, give up what they asked before.
+            page.on(
+                "requestfailed",
+                lambda request: (
+                    "ERR_ABORTED" in (request.failure or "")
+                    or complaints.append(f"failed: {request.url} {request.failure}")
+                ),
+            )
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         page.on(

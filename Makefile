@@ -63,7 +63,7 @@ test-long: setup
 	@$(BIN)/python -m pytest -n 0 -m long $(PYTEST)
 
 test-browser: setup
-	@$(BIN)/python -m pytest -n 0 -m browser tests/browser $(PYTEST)
+	@$(BIN)/python -m pytest -n 0 -m "browser and not long" tests/browser $(PYTEST)
 
 test-slurm: setup
 	@$(BIN)/python -m pytest -n 0 -m slurm tests/slurm $(PYTEST)

@@ -17,7 +17,7 @@ from ssl_motion.store import Store
 from ssl_motion.studio.documents import Segmentation
 from ssl_motion.whole_models import quickstart_model
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 SCENE, FIGURE = 4, 2  # a box before a quadruped, of the test stream, which no model is trained on
 CLICKS, WANTED = 5, 70.0

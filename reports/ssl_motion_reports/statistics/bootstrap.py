@@ -206,7 +206,8 @@ def half_width(spreads: Sequence[tuple[float, int]], shared: float, images_freed
 def _freedom(parts: Sequence[tuple[float, float]]) -> float:
     """Degrees of freedom of a sum of variances (Satterthwaite)."""
     total = math.fsum(variance for variance, _ in parts)
-    return total**2 / math.fsum(variance**2 / freedom for variance, freedom in parts)
+    # As shares of their sum, since the squares of tiny variances vanish.
+    return 1 / math.fsum((variance / total) ** 2 / freedom for variance, freedom in parts)
 
 
 def _student(freedom: float, tail: float) -> float:

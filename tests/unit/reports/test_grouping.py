@@ -3,7 +3,7 @@
 import statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ssl_motion.record import MetricValue
@@ -13,6 +13,7 @@ from ssl_motion_reports.grouping import entries, replicate_key, unique
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
+@example([0.0, 2.052580435238692e-83])
 def test_mean_and_spread_are_those_of_the_textbook(make_record, values):
     records = [make_record(seed=seed, value=value) for seed, value in enumerate(values)]
     (entry,) = build_board(records).groups[0].entries

@@ -66,9 +66,13 @@ def submit(run: RunFolder, out: Path) -> Submission:
                 write_atomically(images, lambda file: copyfileobj(content, file))
         place = PerImage(file=f"{IMAGES}/{target.stem}.npz", sha256=record.per_image.sha256)
         record = record.model_copy(update={"per_image": place})
+    init = record.spec.get("init")
+    if isinstance(init, str) and Path(init).parent.name == "pretrain":
+        # Where this machine keeps its runs is nobody's business, and no part of the run's identity.
+        init = f"runs/pretrain/{Path(init).name}"
+        record = record.model_copy(update={"spec": {**record.spec, "init": init}})
     # Last, so that an interruption leaves no record without its statistics.
     write_json(target, record.model_dump(mode="json"))
-    init = record.spec.get("init")
     if isinstance(init, str) and Path(init).is_absolute():
         remarks.append(f"the record names a path of this machine, which readers will see: spec.init {init}")
     return Submission(target, images, tuple(remarks))

@@ -51,6 +51,15 @@ def test_submit_writes_a_bundle_that_validates(tmp_path: Path) -> None:
     assert "already, with the same figures" in str(again.exception)
 
 
+def test_where_a_machine_keeps_its_runs_stays_there(tmp_path: Path) -> None:
+    for place, kept in (("/home/somebody/runs/pretrain/cmp-0", "runs/pretrain/cmp-0"), ("/weights/x.pth", None)):
+        content = content_of()
+        content["spec"]["init"] = place
+        written = submit(make_run(tmp_path / f"runs{kept is None}", content), tmp_path / f"out{kept is None}")
+        assert read_record(written.record).spec["init"] == (kept or place)
+        assert any(place in remark for remark in written.remarks) == (kept is None)
+
+
 def test_submit_leaves_large_or_lost_statistics_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LARGEST == 5_000_000
     monkeypatch.setattr("ssl_motion.contribution.submit.LARGEST", 100)

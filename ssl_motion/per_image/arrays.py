@@ -1,6 +1,6 @@
-"""Reading the arrays of a file, and names of array types."""
+"""Arrays in a file, written and read, and names of array types."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
+from ssl_motion.fileio import write_atomically
 
 Float64Array = npt.NDArray[np.float64]
 Times = npt.NDArray[np.integer]
@@ -43,6 +44,20 @@ def _opened(path: Path, what: str) -> Iterator[Any]:
             yield content
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError) as error:
         raise DataError(f"{path}: not a file of {what}: {error}") from error
+
+
+def save(path: Path, **content: Any) -> None:
+    """Write arrays by name, atomically; the same arrays in the same order give the same bytes.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    write_atomically(path, lambda file: np.savez_compressed(file, **content))
+
+
+def text_array(names: Sequence[str]) -> npt.NDArray[np.str_]:
+    """Turn names into an array, one of texts even where there are none."""
+    return np.array(names, dtype=np.str_)
 
 
 def texts(array: npt.NDArray[Any]) -> list[str]:

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, text_array, texts
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,11 @@ class PerImageAverages:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        write_atomically(
+        save(
             path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, dtype=np.str_),
-                figures=np.array(list(self.averages), dtype=np.str_),
-                averages=np.stack(list(self.averages.values())),
-            ),
+            names=text_array(self.names),
+            figures=text_array(list(self.averages)),
+            averages=np.stack(list(self.averages.values())),
         )
 
 

@@ -25,8 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, text_array, texts
 
 _METRIC = re.compile(r"(NoC|failures|IoU)(\d+)")
 
@@ -83,17 +82,14 @@ class PerObjectClicks:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        write_atomically(
+        save(
             path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, dtype=np.str_),
-                image=self.image,
-                objects=np.array(self.objects, dtype=np.str_),
-                pieces=self.pieces,
-                holes=self.holes,
-                click_iou=self.click_iou,
-            ),
+            names=text_array(self.names),
+            image=self.image,
+            objects=text_array(self.objects),
+            pieces=self.pieces,
+            holes=self.holes,
+            click_iou=self.click_iou,
         )
 
 

@@ -29,8 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, text_array, texts
 from ssl_motion.ranking import mean_present_in_rows
 
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -154,8 +153,8 @@ class PerImageDetections:
     def save(self, path: Path) -> None:
         """Write the file."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
-        content.update({name: np.array(content[name], dtype=np.str_) for name in _TEXT})
-        write_atomically(path, lambda file: np.savez_compressed(file, **content))
+        content.update({name: text_array(content[name]) for name in _TEXT})
+        save(path, **content)
 
 
 def _levels_reached(found: Float64Array, objects: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, text_array, texts
 from ssl_motion.ranking import mean_present, mean_present_in_rows, present_by_name
 
 IGNORED = 255
@@ -162,16 +161,13 @@ class PerImageConfusion:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        write_atomically(
+        save(
             path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, dtype=np.str_),
-                classes=np.array(self.classes, dtype=np.str_),
-                offsets=self.offsets,
-                cells=self.cells,
-                counts=self.counts,
-            ),
+            names=text_array(self.names),
+            classes=text_array(self.classes),
+            offsets=self.offsets,
+            cells=self.cells,
+            counts=self.counts,
         )
 
 

@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, text_array, texts
 from ssl_motion.ranking import Rule, average_precision, average_precision_of_draws, mean_present_in_rows
 
 RULES: dict[str, tuple[Rule, ...]] = {"mAP": ("envelope", "step"), "mAP07": ("11-point",)}
@@ -74,16 +73,13 @@ class PerImageScores:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        write_atomically(
+        save(
             path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, dtype=np.str_),
-                classes=np.array(self.classes, dtype=np.str_),
-                labels=self.labels,
-                draws=np.array(self.draws, dtype=np.str_),
-                scores=self.scores,
-            ),
+            names=text_array(self.names),
+            classes=text_array(self.classes),
+            labels=self.labels,
+            draws=text_array(self.draws),
+            scores=self.scores,
         )
 
 

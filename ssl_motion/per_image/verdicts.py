@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, text_array, texts
 
 TOPS = {"top1": 1, "top5": 5}
 """Metric -> among how many classes the right one has to be."""
@@ -54,15 +53,12 @@ class Verdicts:
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        write_atomically(
+        save(
             path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, dtype=np.str_),
-                labels=self.labels,
-                stages=np.array(list(self.predicted), dtype=np.str_),
-                predicted=np.stack(list(self.predicted.values())),
-            ),
+            names=text_array(self.names),
+            labels=self.labels,
+            stages=text_array(list(self.predicted)),
+            predicted=np.stack(list(self.predicted.values())),
         )
 
 

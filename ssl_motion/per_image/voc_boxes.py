@@ -22,8 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_atomically
-from ssl_motion.per_image.arrays import Float64Array, Times, load, texts
+from ssl_motion.per_image.arrays import Float64Array, Times, load, save, texts
 from ssl_motion.ranking import Rule, average_precision, average_precision_of_draws, mean_present_in_rows
 
 RULES: dict[str, Rule] = {"mAP": "envelope", "mAP07": "11-point"}
@@ -71,7 +70,7 @@ class PerImageBoxes:
     def save(self, path: Path) -> None:
         """Write the file."""
         content: dict[str, Any] = {each.name: np.array(getattr(self, each.name)) for each in fields(self)}
-        write_atomically(path, lambda file: np.savez_compressed(file, **content))
+        save(path, **content)
 
 
 def read_boxes(path: Path) -> PerImageBoxes:

@@ -98,3 +98,10 @@ def test_a_point_outside_the_image_is_named_with_its_key_frame() -> None:
     assert script.checked((20, 32)) is script
     with pytest.raises(UsageError, match=r"keys.1 \(frame 6\): the point \(31, 5\) lies outside"):
         script.checked((20, 31))
+
+
+def test_the_readmes_script_begins_and_ends_with_the_photograph_itself() -> None:
+    script = read_script(Path(__file__).parents[2] / "docs" / "chelsea_motion.json")
+    for frame in (0, script.frames - 1):
+        assert all((dx, dy) == (0, 0) for _, _, dx, dy in script.guidance_at(frame).arrows)
+    assert all(dx > 0 for _, _, dx, _ in script.guidance_at(script.frames // 2).arrows)

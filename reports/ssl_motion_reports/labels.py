@@ -83,7 +83,9 @@ def settings(record: ResultRecord) -> dict[str, Any]:
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and value.get("strategies") == []:
+        yield prefix.rstrip("."), "none"  # CMP's guidance by no strategy: its other settings are read by nobody.
+    elif isinstance(value, dict) and value:
         for name, child in value.items():
             yield from _flat(f"{prefix}{name}.", child)
     else:

@@ -105,6 +105,19 @@ def test_what_most_variants_have_in_common_is_left_unsaid(make_record):
     assert [entry.label for entry in group.entries] == labels
 
 
+def test_guidance_by_no_strategy_is_called_none(make_record):
+    shared = {"kernel_size": 15, "grid_stride": 32}
+    guidances = [{"strategies": [], "kernel_size": 81, "grid_stride": 200}, {"strategies": ["grid"], **shared}]
+    guidances.append({"strategies": ["grid", "watershed"], **shared})
+    records = [
+        make_record(spec={"method_config": {"guidance": each}}, value=-float(place))
+        for place, each in enumerate(guidances)
+    ]
+    (group,) = build_board(records).groups
+    labels = ["cmp (guidance=none)", "cmp (strategies=['grid'])", "cmp (strategies=['grid', 'watershed'])"]
+    assert [entry.label for entry in group.entries] == labels
+
+
 def test_two_versions_of_a_recipe_are_told_apart(make_record):
     records = [make_record(seed=seed, value=float(seed)) for seed in (0, 1)]
     newer = records[1].pretraining.model_copy(update={"recipe_version": 2})

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", out: Path, as_json: bool) -> list[Path]:
-    """Write leaderboard, curves and site of the suite's own results.
+    """Write leaderboard, curves and site of a suite's results.
 
-    What only suites have that it includes, such as the variants of an ablation, stands in curves and site.
+    Variants of the suite's own methods that only suites have that it includes, such as those of an ablation, stand in
+    curves and site alone.
 
     Args:
         name: of the suite.
@@ -38,8 +39,10 @@ def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", ou
         return []
     cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
     others = tuple(f"{included}: " for included in with_included(suite) if included)
-    own = [Path(status.run) / "record.json" for status in finished if not status.job.name.startswith(others)]
-    board = build_board(collect_records(own)[0] or records, sources, cache)
+    own_files = {Path(status.run) / "record.json" for status in finished if not status.job.name.startswith(others)}
+    own = {record.method for record in records if sources[record.identity] in own_files}
+    shown = [record for record in records if sources[record.identity] in own_files or record.method not in own]
+    board = build_board(shown, sources, cache)
     if not as_json:
         print_board(board)
     written = write_board(board, out, sources=sources, title=suite.title, notes=all_remarks(suite))

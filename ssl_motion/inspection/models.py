@@ -19,9 +19,9 @@ from ssl_motion.protocols import Backbone, PretrainMethod
 from ssl_motion.similarity import FlowKernel
 from ssl_motion.spec import BackboneSpec, PretrainSpec, PuppetsSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
-from ssl_motion.starts import WEIGHT_SUFFIXES, materialise, resolve_start
+from ssl_motion.starts import find_weights, materialise, resolve_start
 from ssl_motion.store import Store
-from ssl_motion.weights import CARD, TENSORS, read_card
+from ssl_motion.weights import read_card
 from ssl_motion.whole_models import find_whole_model, load_whole_model, training_side
 
 EMBEDDING = "embedding"
@@ -131,16 +131,13 @@ def _own_trunk(query: str, store: Store, given: BackboneSpec | None) -> Backbone
     """Say which trunk a query is of; None where any will do."""
     if _is_drawn(query):
         return None
-    path = Path(query).expanduser()
-    if (path.is_file() or path.suffix in WEIGHT_SUFFIXES) and path.name != TENSORS:
-        if given is not None:
-            return given
-        content = read_checkpoint(path)
-        return guess_spec(backbone_tensors(content, what=query), dilated=is_original_cmp(content), what=query)
-    folder = path.parent if path.is_file() else path
-    if not (folder / CARD).is_file():
-        folder = store.find(query, "pretrain").path
-    return read_card(folder).backbone
+    path = find_weights(query, store)
+    if path.is_dir():
+        return read_card(path).backbone
+    if given is not None:
+        return given
+    content = read_checkpoint(path)
+    return guess_spec(backbone_tensors(content, what=query), dilated=is_original_cmp(content), what=query)
 
 
 def _trunk(query: str, spec: BackboneSpec, store: Store, seed: int, device: str) -> Inspected:

@@ -12,7 +12,7 @@ from ssl_motion.checkpoints import backbone_tensors, read_checkpoint
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.engine.environment import resolve_device
 from ssl_motion.errors import UsageError
-from ssl_motion.frozen.trunk import build_trunk
+from ssl_motion.frozen.trunk import build_trunk, normalised
 from ssl_motion.importing import guess_spec, is_original_cmp
 from ssl_motion.inspection.maps import FeatureMap, grid_points
 from ssl_motion.protocols import Backbone, PretrainMethod
@@ -75,9 +75,8 @@ class Inspected:
             image: uint8 [H, W, 3] RGB.
             stage: of `resolve_stage`.
         """
-        image_HWC = (torch.from_numpy(image).float() - torch.tensor(self.mean)) / torch.tensor(self.std)
         with torch.no_grad():
-            stages = self.network(image_HWC.permute(2, 0, 1)[None].contiguous().to(self.device))
+            stages = self.network(normalised([image], self.mean, self.std).to(self.device))
             if stage == EMBEDDING and self.method is not None:
                 points, shape, step = grid_points(*image.shape[:2])
                 values_PD = self.method.embed(stages, points[None].to(self.device))[0]

@@ -82,24 +82,43 @@ def resolve_start(init: str, backbone: BackboneSpec, store: Store) -> Start:
         seen = Pretraining(data="ImageNet-1k with labels", pairs=1_281_167, flow_supervision="none")
         # The file's name holds the beginning of its sha256, so that the run has a name before the file is there.
         return Start("imagenet", f"imagenet:{path.name}", file=path, pretraining=seen)
-    path = Path(init).expanduser()
-    if path.is_file() and not (path.name == TENSORS and path.with_name(CARD).is_file()):
+    path = find_weights(init, store)
+    if path.is_file():
         unknown = Pretraining(data="unknown", flow_supervision="unknown")
         return Start(path.name.split(".")[0], f"sha256:{sha256_of(path)}", file=path, pretraining=unknown)
-    folder = path.parent if path.is_file() else path
-    if not (folder / CARD).is_file():
-        if path.suffix in WEIGHT_SUFFIXES:
-            raise UsageError(f"init: no such weights file: {path}")
-        folder = _finished_run(init, store)
-    card = read_card(folder)
+    card = read_card(path)
     _same_trunk(card, backbone, init)
     return Start(
         card.method,
         f"run:{card.run}" if card.run else f"sha256:{card.sha256}",
-        folder=folder,
+        folder=path,
         pretraining=card.pretraining,
         parents=(card.run,) if card.run else (),
     )
+
+
+def find_weights(init: str, store: Store) -> Path:
+    """Find out where weights are that somebody names by a run, a folder or a file; nothing is read.
+
+    Args:
+        init: as for `resolve_start`, but neither random nor "imagenet".
+        store: where runs are looked up.
+
+    Returns:
+        A backbone folder, or a weights file of another origin.
+
+    Raises:
+        UsageError: There is no such run or file, or the run is not finished.
+    """
+    path = Path(init).expanduser()
+    if path.is_file() and not (path.name == TENSORS and path.with_name(CARD).is_file()):
+        return path
+    folder = path.parent if path.is_file() else path
+    if (folder / CARD).is_file():
+        return folder
+    if path.suffix in WEIGHT_SUFFIXES:
+        raise UsageError(f"init: no such weights file: {path}")
+    return _finished_run(init, store)
 
 
 def _finished_run(init: str, store: Store) -> Path:

@@ -58,15 +58,29 @@ class FrozenTrunk:
 
     def normalise(self, images: Sequence[UInt8Array]) -> Tensor:
         """Stack images of one size (uint8 RGB [H, W, 3]) as the input of the network: float32 [B, 3, H, W]."""
-        batch_BHWC = torch.stack([torch.from_numpy(image) for image in images]).float()
-        normal_BHWC = (batch_BHWC - torch.tensor(self.mean)) / torch.tensor(self.std)
-        return normal_BHWC.permute(0, 3, 1, 2).contiguous()
+        return normalised(images, self.mean, self.std)
 
     @torch.no_grad()
     def features(self, images: Sequence[UInt8Array], stages: Sequence[str], device: str = "cpu") -> dict[str, Tensor]:
         """Compute the features of images of one size: stage -> float32 [B, C, h, w], on the network's device."""
         found = self.network(self.normalise(images).to(device))
         return {stage: found[stage].float() for stage in stages}
+
+
+def normalised(images: Sequence[UInt8Array], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Stack images of one size as the input of a network.
+
+    Args:
+        images: uint8 RGB [H, W, 3] each.
+        mean: of the network's input per RGB channel, on the scale 0-255.
+        std: likewise.
+
+    Returns:
+        float32 [B, 3, H, W].
+    """
+    batch_BHWC = torch.stack([torch.from_numpy(image) for image in images]).float()
+    normal_BHWC = (batch_BHWC - torch.tensor(mean)) / torch.tensor(std)
+    return normal_BHWC.permute(0, 3, 1, 2).contiguous()
 
 
 def build_trunk(weights: Path | None, spec: BackboneSpec, seed: int, device: str = "cpu") -> FrozenTrunk:

@@ -1,5 +1,7 @@
 """From an image file to the pixels that a frozen trunk sees."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +73,19 @@ def read_image(path: Path) -> UInt8Array:
     Raises:
         DataError: The file cannot be read as an image.
     """
+    with opened_image(path) as picture:
+        return np.array(picture.convert("RGB"))
+
+
+@contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, to be read inside the block.
+
+    Raises:
+        DataError: The file cannot be read as an image.
+    """
     try:
         with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
+            yield picture
     except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
         raise DataError(f"{path}: cannot be read as an image: {error}. Take the original file.") from error

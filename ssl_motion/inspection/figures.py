@@ -99,10 +99,10 @@ def kernel_figure(
         UsageError: A trunk has no such stage, or a point lies outside an image.
     """
     looked = list(_looked(models, images, stage))
+    learned = next((kernel for model in models if (kernel := model.flow_kernel) is not None), None)
     rows = []
     for number, shown in enumerate(images):
-        kernel = next((model.flow_kernel for model in models if model.flow_kernel is not None), None)
-        kernel = kernel or FlowKernel.of_paper(min(shown.sample.size))
+        kernel = learned or FlowKernel.of_paper(min(shown.sample.size))
         for original, inner in chosen_points(shown, points):
             cells = [Cell(shown.sample.image, shown.name, inner)]
             if shown.sample.valid.any():

@@ -12,16 +12,16 @@ from ssl_motion.checkpoints import backbone_tensors, read_checkpoint
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.engine.environment import resolve_device
 from ssl_motion.errors import UsageError
-from ssl_motion.frozen.trunk import build_trunk
+from ssl_motion.frozen.trunk import build_trunk, normalised
 from ssl_motion.importing import guess_spec, is_original_cmp
 from ssl_motion.inspection.maps import FeatureMap, grid_points
 from ssl_motion.protocols import Backbone, PretrainMethod
 from ssl_motion.similarity import FlowKernel
 from ssl_motion.spec import BackboneSpec, PretrainSpec, PuppetsSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
-from ssl_motion.starts import WEIGHT_SUFFIXES, materialise, resolve_start
+from ssl_motion.starts import find_weights, materialise, resolve_start
 from ssl_motion.store import Store
-from ssl_motion.weights import CARD, TENSORS, read_card
+from ssl_motion.weights import read_card
 from ssl_motion.whole_models import find_whole_model, load_whole_model, training_side
 
 EMBEDDING = "embedding"
@@ -75,9 +75,8 @@ class Inspected:
             image: uint8 [H, W, 3] RGB.
             stage: of `resolve_stage`.
         """
-        image_HWC = (torch.from_numpy(image).float() - torch.tensor(self.mean)) / torch.tensor(self.std)
         with torch.no_grad():
-            stages = self.network(image_HWC.permute(2, 0, 1)[None].contiguous().to(self.device))
+            stages = self.network(normalised([image], self.mean, self.std).to(self.device))
             if stage == EMBEDDING and self.method is not None:
                 points, shape, step = grid_points(*image.shape[:2])
                 values_PD = self.method.embed(stages, points[None].to(self.device))[0]
@@ -131,16 +130,13 @@ def _own_trunk(query: str, store: Store, given: BackboneSpec | None) -> Backbone
     """Say which trunk a query is of; None where any will do."""
     if _is_drawn(query):
         return None
-    path = Path(query).expanduser()
-    if (path.is_file() or path.suffix in WEIGHT_SUFFIXES) and path.name != TENSORS:
-        if given is not None:
-            return given
-        content = read_checkpoint(path)
-        return guess_spec(backbone_tensors(content, what=query), dilated=is_original_cmp(content), what=query)
-    folder = path.parent if path.is_file() else path
-    if not (folder / CARD).is_file():
-        folder = store.find(query, "pretrain").path
-    return read_card(folder).backbone
+    path = find_weights(query, store)
+    if path.is_dir():
+        return read_card(path).backbone
+    if given is not None:
+        return given
+    content = read_checkpoint(path)
+    return guess_spec(backbone_tensors(content, what=query), dilated=is_original_cmp(content), what=query)
 
 
 def _trunk(query: str, spec: BackboneSpec, store: Store, seed: int, device: str) -> Inspected:

@@ -17,8 +17,8 @@ from ssl_motion.propagation.photographs import read_photograph
 from ssl_motion.puppets import render
 from ssl_motion.spec import PuppetsSpec
 from ssl_motion.spec_text import parse_spec
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm")
+from ssl_motion.video.clip import IMAGE_SUFFIXES
+from ssl_motion.video.discover import list_images
 
 LARGEST_SIDE = 384
 """Shorter side, in pixels, that larger images are brought to, where nothing says another."""
@@ -55,7 +55,7 @@ def from_files(paths: Sequence[Path], count: int, side: int | None) -> list[Show
     """Read image files.
 
     Args:
-        paths: files, and folders of files, which are taken in the order of their names.
+        paths: files, and folders of files, which are taken in the natural order of their names.
         count: how many to take of all.
         side: pixels that the shorter side is brought to; None for at most `LARGEST_SIDE`.
 
@@ -66,9 +66,9 @@ def from_files(paths: Sequence[Path], count: int, side: int | None) -> list[Show
     for path in paths:
         if not path.exists():
             raise UsageError(f"--images {path}: no such file or folder")
-        inner = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        inner = list_images(path) if path.is_dir() else [path]
         if not inner:
-            raise UsageError(f"--images {path}: holds no image ({', '.join(SUFFIXES)})")
+            raise UsageError(f"--images {path}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
         files += inner
     return [_resized(path.name, _still(path), side) for path in files[:count]]
 

@@ -9,8 +9,13 @@ from ssl_motion.panels import full_colour
 from ssl_motion.propagation.guidance import Guidance
 
 _LEAST_SIDE = 384  # smaller images are enlarged, so that arrows can be told apart
-_INK, _RIM, _ARROW, _STILL = (32, 33, 36), (255, 255, 255), (230, 30, 30), (20, 90, 235)
-_SHIFT = 4  # OpenCV draws at 1/16 of a pixel
+RIM = (255, 255, 255)
+"""Light rim of what is drawn over an image, so that it shows on any ground."""
+
+SHIFT = 4
+"""OpenCV draws at 1/16 of a pixel (`fixed`)."""
+
+_INK, _ARROW, _STILL = (32, 33, 36), (230, 30, 30), (20, 90, 235)
 _WHEEL, _MARGIN, _LINE = 112, 12, 18
 _VEIL = 0.65  # share of the flow's colour where it is drawn over an image
 
@@ -58,13 +63,13 @@ def overlay(image: UInt8Array, guidance: Guidance, flow: Float32Array | None = N
     guidance.checked(image.shape[:2])
     base = image if flow is None else _veiled(image, flow)
     zoom = enlargement(image.shape[:2])
-    picture = _enlarged(base, zoom)
-    unit = max(1.0, min(picture.shape[:2]) / 400)
+    picture = enlarged(base, zoom)
+    unit = stroke(picture)
     for x, y, dx, dy in guidance.arrows:
-        _arrow(picture, _place(x, y, zoom), _place(x + dx, y + dy, zoom), unit)
+        _arrow(picture, place(x, y, zoom), place(x + dx, y + dy, zoom), unit)
     for x, y in guidance.stills:
-        for radius, colour in ((6.5, _RIM), (5.0, _STILL)):
-            cv2.circle(picture, _fixed(_place(x, y, zoom)), round(radius * unit * 16), colour, -1, cv2.LINE_AA, _SHIFT)
+        for radius, colour in ((6.5, RIM), (5.0, _STILL)):
+            cv2.circle(picture, fixed(place(x, y, zoom)), round(radius * unit * 16), colour, -1, cv2.LINE_AA, SHIFT)
     return picture
 
 
@@ -78,7 +83,7 @@ def with_legend(picture: UInt8Array, radius: float) -> UInt8Array:
     Returns:
         uint8 [h, w, 3] RGB.
     """
-    large = _enlarged(picture, enlargement(picture.shape[:2]))
+    large = enlarged(picture, enlargement(picture.shape[:2]))
     lines = (f"rim: {radius:.3g} px", "white: still", "a colour lies where", "its motion points to")
     strip = np.full((_WHEEL + 2 * _MARGIN + len(lines) * _LINE, _WHEEL + 3 * _MARGIN, 3), 255, np.uint8)
     strip[_MARGIN : _MARGIN + _WHEEL, _MARGIN : _MARGIN + _WHEEL] = colour_wheel_legend(_WHEEL)
@@ -112,16 +117,24 @@ def _veiled(image: UInt8Array, flow: Float32Array) -> UInt8Array:
     return veiled
 
 
-def _enlarged(picture: UInt8Array, zoom: int) -> UInt8Array:
+def enlarged(picture: UInt8Array, zoom: int) -> UInt8Array:
+    """Repeat every pixel of a picture [H, W, ...], so that it becomes a block of zoom x zoom."""
     return np.ascontiguousarray(picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
 
 
-def _place(x: float, y: float, zoom: int) -> tuple[float, float]:
+def place(x: float, y: float, zoom: int) -> tuple[float, float]:
     """Where the enlarged picture has a point: the centre of a pixel stays the centre of its block."""
     return (x + 0.5) * zoom - 0.5, (y + 0.5) * zoom - 0.5
 
 
-def _fixed(point: tuple[float, float]) -> tuple[int, int]:
+def stroke(picture: UInt8Array) -> float:
+    """Width of a thin line on a picture, in its pixels: all that is drawn grows with large ones."""
+    shorter: int = min(picture.shape[:2])
+    return max(1.0, shorter / 400)
+
+
+def fixed(point: tuple[float, float]) -> tuple[int, int]:
+    """Turn a point into the whole numbers that OpenCV wants beside `SHIFT`."""
     return round(point[0] * 16), round(point[1] * 16)
 
 
@@ -129,8 +142,8 @@ def _arrow(picture: UInt8Array, foot: tuple[float, float], head: tuple[float, fl
     """Draw an arrow with a light rim, so that it shows on any ground."""
     length = float(np.hypot(head[0] - foot[0], head[1] - foot[1]))
     tip = min(0.5, 9 * unit / length) if length > 0 else 0.0  # a share of the arrow's length
-    for width, colour in ((5 * unit, _RIM), (2.4 * unit, _ARROW)):
+    for width, colour in ((5 * unit, RIM), (2.4 * unit, _ARROW)):
         thick = max(1, round(width))
-        cv2.circle(picture, _fixed(foot), round((width + 1) / 2 * 16), colour, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(picture, fixed(foot), round((width + 1) / 2 * 16), colour, -1, cv2.LINE_AA, SHIFT)
         if tip:
-            cv2.arrowedLine(picture, _fixed(foot), _fixed(head), colour, thick, cv2.LINE_AA, _SHIFT, tip)
+            cv2.arrowedLine(picture, fixed(foot), fixed(head), colour, thick, cv2.LINE_AA, SHIFT, tip)

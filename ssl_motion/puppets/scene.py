@@ -44,11 +44,6 @@ class Scene:
         """Frame t + 1, uint8 [H, W, 3] RGB; painted when first asked for."""
         return self._painter.image(1)
 
-    @cached_property
-    def articulation(self) -> Articulation:
-        """What could move in the scene, and how; worked out when first asked for."""
-        return articulate(self._painter)
-
 
 def render(spec: PuppetsSpec, stream: Stream, index: int) -> Scene:
     """Render one scene; it depends on the world, side, seed, stream and index alone.
@@ -90,7 +85,7 @@ def semantic_labels(spec: PuppetsSpec, stream: Stream, index: int) -> UInt8Array
 
 
 def articulation(spec: PuppetsSpec, stream: Stream, index: int) -> Articulation:
-    """Return a scene's `articulation` alone. Arguments and errors as `render`, at a fifth of its cost."""
+    """Tell what could move in a scene, and how. Arguments and errors as `render`, at a fifth of its cost."""
     return articulate(_painter(spec, stream, index))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import UsageError
@@ -13,7 +14,7 @@ from ssl_motion.protocols import Backbone
 from ssl_motion.spec import BackboneSpec, PretrainSpec, PuppetsSpec
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.store import Store
-from ssl_motion.weights import save_weights
+from ssl_motion.weights import TENSORS, save_weights
 
 SPEC = BackboneSpec(arch="resnet18", width=8, output_stride=8)
 
@@ -56,6 +57,10 @@ def test_a_file_is_of_the_trunk_that_it_fits_or_that_is_named(tmp_path: Path) ->
     (named,) = open_models([str(tmp_path / "weights.pth")], Store(tmp_path), backbone=SPEC, device="cpu")
     assert named.network.strides["layer4"] == 8
     assert same(named.network, trunk())
+    (tmp_path / "elsewhere").mkdir()
+    save_file(dict(trunk().state_dict()), tmp_path / "elsewhere" / TENSORS)  # of that name, but in no backbone folder
+    (bare,) = open_models([str(tmp_path / "elsewhere" / TENSORS)], Store(tmp_path), device="cpu")
+    assert same(bare.network, trunk())
     with pytest.raises(UsageError, match=r"no value for conv1\.0\.weight"):
         open_models([str(tmp_path / "weights.pth")], Store(tmp_path), backbone=DEFAULT_TRUNK, device="cpu")
 

@@ -5,18 +5,18 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from ssl_motion.annotation.export import decode_mask
 from ssl_motion.data.label_lists import fixed_order
 from ssl_motion.data.sample import BoolArray, UInt8Array
 from ssl_motion.errors import DataError
-from ssl_motion.frozen.views import read_image
+from ssl_motion.frozen.views import opened_image, read_image
 from ssl_motion.protocols import DataReport
 from ssl_motion_benchmarks.annotation import davis
 from ssl_motion_benchmarks.coco_mask_rcnn import annotations as coco
@@ -116,13 +116,12 @@ class NumberedObjects(ObjectList):
 
     def check(self) -> DataReport:
         """Look at the list, its images and labels."""
-        return devkit.inspect(self.root, [devkit.LabelSet(self.split, _OBJECTS)], VOID)
+        return devkit.inspect(self.root, [self._list], VOID)
 
     def names(self) -> list[str]:
         """Numbers of the objects in every image of the list."""
-        listed = (devkit.voc_root(self.root) / devkit.LISTS / f"{self.split}.txt").read_text(encoding="utf-8").split()
         found = []
-        for image in listed:
+        for image in devkit.read_names(devkit.voc_root(self.root) / self._list.list_file):
             areas = np.bincount(self._labels(image).ravel(), minlength=VOID)
             large = np.flatnonzero(areas[1:VOID] >= SMALLEST * areas.sum()) + 1
             found += [f"{image}/{number}" for number in large]
@@ -137,6 +136,10 @@ class NumberedObjects(ObjectList):
         labels = self._labels(image)
         counted = labels != VOID if (labels == VOID).any() else None
         return [(labels == int(number), counted) for number in numbers]
+
+    @property
+    def _list(self) -> devkit.LabelSet:
+        return devkit.LabelSet(self.split, _OBJECTS)
 
     def _labels(self, image: str) -> npt.NDArray[np.uint8]:
         return read_numbers(devkit.voc_root(self.root) / _OBJECTS / f"{image}.png")
@@ -177,7 +180,7 @@ class AnnotatedObjects(ObjectList):
 
     def names(self) -> list[str]:
         """At most `PER_CLASS` objects of each class, "IMAGE/ANNOTATION" by their numbers."""
-        images, annotations = self._content()
+        images, annotations = self._content
         classes: dict[Any, list[str]] = defaultdict(list)
         for number, each in annotations.items():
             image = images[each["image_id"]]
@@ -187,22 +190,21 @@ class AnnotatedObjects(ObjectList):
 
     def image_file(self, image: str) -> Path:
         """File of an image, by its number."""
-        images, _ = self._content()
+        images, _ = self._content
         return coco.coco_root(self.root) / _COCO_VAL.name / str(images[int(image)]["file_name"])
 
     def masks(self, image: str, numbers: Sequence[str]) -> list[tuple[BoolArray, BoolArray | None]]:
         """Decode the masks of some objects of an image."""
-        images, annotations = self._content()
+        images, annotations = self._content
         size = (int(images[int(image)]["height"]), int(images[int(image)]["width"]))
         return [(decode_mask(annotations[int(number)]["segmentation"], size), None) for number in numbers]
 
+    @cached_property
     def _content(self) -> tuple[dict[int, Any], dict[int, Any]]:
         """Images and annotations by number."""
-        if not hasattr(self, "_read"):
-            content = json.loads((coco.coco_root(self.root) / _COCO_VAL.list_file).read_bytes())
-            images, objects = ({int(each["id"]): each for each in content[key]} for key in ("images", "annotations"))
-            self._read = images, objects
-        return self._read
+        content = json.loads((coco.coco_root(self.root) / _COCO_VAL.list_file).read_bytes())
+        images, objects = ({int(each["id"]): each for each in content[key]} for key in ("images", "annotations"))
+        return images, objects
 
 
 LAYOUTS: dict[Layout, type[ObjectList]] = {"voc": NumberedObjects, "davis": MovingObjects, "coco": AnnotatedObjects}
@@ -214,11 +216,8 @@ def read_numbers(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         DataError: It cannot be read, or its pixels are colours.
     """
-    try:
-        with Image.open(path) as picture:
-            mode, numbers = picture.mode, np.array(picture)
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
-        raise DataError(f"{path}: cannot be read as an image: {error}. Take the original file.") from error
+    with opened_image(path) as picture:
+        mode, numbers = picture.mode, np.array(picture)
     if mode not in ("L", "P", "1"):
         raise DataError(f"{path}: expected a grey or palette image of numbers; it is saved as {mode}")
     return numbers.astype(np.uint8)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from ssl_motion.errors import DataError
 from ssl_motion.frozen.probe import IGNORED
+from ssl_motion.frozen.views import opened_image
 from ssl_motion.seeding import generator
 
 LABELS = "labels"
@@ -25,11 +25,8 @@ def read_label(path: Path, classes: int) -> UInt8Array:
     Raises:
         DataError: It cannot be read, its pixels are colours, or it holds another value.
     """
-    try:
-        with Image.open(path) as picture:
-            mode, label = picture.mode, np.array(picture)
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
-        raise DataError(f"{path}: cannot be read as an image: {error}. Take the original file.") from error
+    with opened_image(path) as picture:
+        mode, label = picture.mode, np.array(picture)
     if mode not in ("L", "P") or label.dtype != np.uint8:
         raise DataError(f"{path}: expected a grey or palette image of class numbers; it is saved as {mode}")
     wrong = label[(label >= classes) & (label != IGNORED)]

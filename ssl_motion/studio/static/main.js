@@ -1,6 +1,6 @@
 // The page: modes, what is shown when, and the buttons.
 
-import { address, ask, askJson } from "./api.js";
+import { address, ask } from "./api.js";
 import { Clips } from "./clips.js";
 import { Documents } from "./documents.js";
 import { offerExports } from "./exports.js";
@@ -39,7 +39,8 @@ function choice(dialog) {
   });
 }
 
-const overview = await askJson("/api/studio").catch((error) => {
+const pictures = new Pictures(at("pictures"), open, tell);
+const overview = await pictures.load().catch((error) => {
   tell(error.message, { wrong: true });
   throw error;
 });
@@ -48,7 +49,6 @@ at("model").textContent = `Model: ${overview.model}`;
 const documents = new Documents(overview.session, () => choice(at("conflict")));
 const boards = { move: new MoveBoard(documents), animate: new AnimateBoard(documents) };
 const objects = new Objects(documents, tell);
-const pictures = new Pictures(at("pictures"), open, tell);
 const clips = new Clips(
   { row: at("clip-row"), bar: at("clip-progress"), text: at("clip-text"), stopButton: at("stop-clip"), video: at("clip") },
   tell,
@@ -290,7 +290,6 @@ documents.addEventListener("saving", ({ detail: { state, text } }) => {
 
 // ---- begin: with the picture of the address, or the first
 
-await pictures.load();
 setMode("move");
 const wanted = pictures.all.find((each) => `#${address(each)}` === location.hash) ?? pictures.all[0];
 if (wanted) await open(wanted);

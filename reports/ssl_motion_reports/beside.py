@@ -5,13 +5,12 @@ known, and what its metrics are called here. The two are different protocols all
 ones is wholly known: they share no table and no rank, and what is known to differ stands beside the difference.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ssl_motion.record import MetricValue, Reported, ResultRecord
 from ssl_motion_reports.formatting import abridged, amount
-from ssl_motion_reports.published import UNKNOWN, repeated_by
+from ssl_motion_reports.published import UNKNOWN, architecture, repeated_by
 from ssl_motion_reports.shapes import Beside, Entry, Group
 
 
@@ -41,17 +40,11 @@ def _rows(entry: Entry, group: Group, known: Sequence[tuple[ResultRecord, dict[s
         return ()
     found = []
     for record, metrics in known:
-        same = record.method == entry.method and _architecture(record.backbone) == _architecture(group.backbone)
+        same = record.method == entry.method and architecture(record.backbone) == architecture(group.backbone)
         printed = next((each for each in record.metrics if metrics.get(each.name, each.name) == group.primary), None)
         if same and printed is not None:
             found.append(_row(entry, own.mean, record, printed))
     return tuple(found)
-
-
-def _architecture(backbone: str) -> str:
-    """A trunk's name without its variant: "alexnet" of "alexnet_32x", "resnet50" of "resnet50-d8"."""
-    match = re.match(r"[a-z]+\d*", backbone)
-    return match.group() if match else backbone
 
 
 def _row(entry: Entry, own: float, record: ResultRecord, printed: MetricValue) -> Beside:

@@ -230,7 +230,7 @@ def _entry(key: str, label: str, replicates: list[ResultRecord], seen: Sequence[
         label=label,
         method=first.method,
         origin=origin.kind,
-        values={name: _value(each) for name, each in values.items()},
+        values={name: Value.of(each) for name, each in values.items()},
         seeds=tuple(record.seed for record in replicates if record.seed is not None),
         data=before.data if before else "none",
         pairs=before.pairs if before else None,
@@ -256,13 +256,6 @@ def _pretraining_cost(learned: Sequence[Pretraining]) -> dict[str, Any]:
         "peak_memory_mib": max(memory, default=None),
         "device": ", ".join(sorted({each.device for each in learned if each.device})),
     }
-
-
-def _value(values: Sequence[float]) -> Value:
-    """Mean and sample standard deviation (ddof 1) of some seeds' values."""
-    mean = math.fsum(values) / len(values)
-    squares = math.fsum((value - mean) ** 2 for value in values)
-    return Value(mean, math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None, tuple(values))
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -59,8 +59,8 @@ class Differences:
     smallest: float
     enough: float
     seeds: int
-    images: int = 0
-    needed: Float64Array = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    images: int
+    needed: Float64Array = field(compare=False, repr=False)
 
     def margin(self, one: str, other: str) -> float:
         """Half the width of the interval for the difference of two entries; it holds for all pairs at once."""

@@ -11,16 +11,14 @@ from ssl_motion.identity import digest
 from ssl_motion.record import Reported, Reproduced, ResultRecord
 
 _NOT_CHOSEN = {
-    *(
-        "run",
-        "spec",
-        "figures",
-        "wall_seconds",
-        "images_per_second",
-        "peak_memory_mib",
-        "device",
-        "images_seen_by_weights",
-    )
+    "run",
+    "spec",
+    "figures",
+    "wall_seconds",
+    "images_per_second",
+    "peak_memory_mib",
+    "device",
+    "images_seen_by_weights",
 }
 
 

@@ -1,11 +1,11 @@
-"""The leaderboard: from records to files and to the terminal."""
+"""The leaderboard: from records to a board to files."""
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
@@ -16,9 +16,6 @@ from ssl_motion_reports.board import build_board
 from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.grouping import unique
 from ssl_motion_reports.shapes import Board
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 STEM = "leaderboard"
 COSTS = "cost"
@@ -93,19 +90,6 @@ def _is_ours(name: str) -> bool:
     """Whether a file of the folder is one that a leaderboard writes, or half of one that a kill left."""
     known = (*(f"{STEM}.{suffix}" for suffix in ("html", "md", "csv", "tex", "png")), f"{COSTS}.png", f"{COSTS}.svg")
     return name in known or (name.endswith(".part") and name.startswith(tuple(f".{each}." for each in known)))
-
-
-def print_leaderboard(
-    records: Sequence[ResultRecord],
-    console: "Console | None" = None,
-    *,
-    sources: Mapping[str, Path] | None = None,
-    cache: Path | None = None,
-) -> None:
-    """Print the groups with own results as tables; sources and cache are those of `write_leaderboard`."""
-    from ssl_motion_reports.terminal import print_board
-
-    print_board(build_board(records, sources, cache), console)
 
 
 def as_data(board: Board) -> dict[str, Any]:

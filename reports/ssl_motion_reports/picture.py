@@ -48,7 +48,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     if not panels:
         return False
     groups, rows = len(panels), sum(len(lines) for _, lines in panels)
-    panels = first(panels)
+    panels = _first(panels)
     heights = [FRAME_INCHES + ROW_INCHES * len(lines) for _, lines in panels]
     with context(["default", {"font.family": "DejaVu Sans", "text.parse_math": False}]):
         figure_ = Figure(figsize=(WIDTH_INCHES, sum(heights)), facecolor="white")
@@ -72,7 +72,7 @@ def draw(board: Board, path: Path, dpi: int = 160) -> bool:
     return True
 
 
-def first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
+def _first(panels: list[tuple[Group, list[Entry]]]) -> list[tuple[Group, list[Entry]]]:
     """Keep what makes a picture: the first panels, and of a very long one the best rows."""
     kept: list[tuple[Group, list[Entry]]] = []
     free = MOST_ROWS

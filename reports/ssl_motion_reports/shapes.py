@@ -1,9 +1,13 @@
 """What a leaderboard is made of: figures, entries, groups of one protocol, tasks, and the whole board."""
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from typing_extensions import Self
 
 from ssl_motion.record import MetricValue, ResultRecord
 from ssl_motion_reports.differences import Differences
@@ -19,6 +23,13 @@ class Value:
     mean: float
     std: float | None
     values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Average some seeds' values, of which there is at least one (standard deviation with ddof 1)."""
+        mean = math.fsum(values) / len(values)
+        squares = math.fsum((value - mean) ** 2 for value in values)
+        return cls(mean, math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None, tuple(values))
 
 
 @dataclass(frozen=True)

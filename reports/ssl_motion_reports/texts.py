@@ -136,8 +136,7 @@ def how_to_read_letters(group: Group) -> str:
 
 
 def letter_columns(group: Group) -> tuple[str, ...]:
-    """Heads of the columns that say how sure a group's figures are, and how far from published ones; none where nothing
-    can be said."""
+    """Heads of the columns that say how sure a group's figures are, and how far from published ones, where known."""
     versus = ("versus random",) if any(entry.versus_random for entry in group.entries) else ()
     told_apart = ("letters", *versus) if group.differences is not None else ()
     sure = (*told_apart, *(("95 % interval",) if group.usual_sources else ()))

@@ -73,10 +73,10 @@ def scatter_notes(curve: Curve) -> list[str]:
         words.append("No interval: too few settings.")
     if any(each.strata > 1 for each in known):
         words.append("Within groups: runs are ranked among those with the same marker alone.")
-    return [*words, *_verdict(curve, known)]
+    return [*words, *_verdict(known)]
 
 
-def _verdict(curve: Curve, known: Sequence[Correlation]) -> list[str]:
+def _verdict(known: Sequence[Correlation]) -> list[str]:
     said = []
     for is_inside, where in ((False, "over all runs"), (True, "within groups")):
         tested = [each for each in known if (each.strata > 1) == is_inside and each.low is not None]

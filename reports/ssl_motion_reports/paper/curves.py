@@ -15,6 +15,7 @@ from ssl_motion_reports.formatting import figure, number
 from ssl_motion_reports.paper.layout import Column, Layout
 from ssl_motion_reports.paper.tables import Figure, Line, PaperTable
 from ssl_motion_reports.published.curves import PublishedCurve, PublishedPoint, published_curves
+from ssl_motion_reports.shapes import Value
 
 _KINDS = {"best": "the best; its value is not known", "unread": "its value cannot be read off the figure"}
 _VALUE = "value"
@@ -92,15 +93,12 @@ def _printed(point: PublishedPoint) -> Line:
 
 
 def _reproduced(point: Point, panel: Panel, label: str) -> Line:
-    spread = None
-    if len(point.values) > 1:
-        squares = sum((value - point.mean) ** 2 for value in point.values)
-        spread = (squares / (len(point.values) - 1)) ** 0.5
+    text = figure(point.mean, Value.of(point.values).std)
     return Line(
         origin="reproduced",
-        label=", ".join(text for text in (point.text, label) if text),
+        label=", ".join(filter(None, (point.text, label))),
         supervision="",
-        figures={_VALUE: Figure(figure(point.mean, spread), point.mean, point.values, point.interval)},
+        figures={_VALUE: Figure(text, point.mean, point.values, point.interval)},
         learned_from="",
         protocol=f"{panel.title}, {panel.metric.name}: {panel.detail}",
         fingerprint=point.records[0].protocol_fingerprint,

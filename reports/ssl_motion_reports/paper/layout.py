@@ -74,7 +74,7 @@ class Layout(BaseModel):
 
     def has_trunk(self, backbone: str) -> bool:
         """Whether a result's trunk is of the table's architecture, the small version of the built-in world included."""
-        return backbone.split("-")[0] in (self.trunk, f"{self.trunk}_mini")
+        return published.architecture(backbone) == self.trunk
 
 
 class Cell(BaseModel):

@@ -5,7 +5,6 @@ row, since a table may hold several: rows of one protocol alone are comparable. 
 printed number, and what is known to confound the comparison stands beside the difference.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from ssl_motion_reports.board import build_board
 from ssl_motion_reports.formatting import amount, figure, number
 from ssl_motion_reports.paper.layout import Column, Layout, Row, layouts, printed_rows
 from ssl_motion_reports.published import UNKNOWN
-from ssl_motion_reports.shapes import Entry, Group
+from ssl_motion_reports.shapes import Entry, Group, Value
 from ssl_motion_reports.spread import interval_of
 from ssl_motion_reports.statistics.bootstrap import Interval
 from ssl_motion_reports.texts import learned_from
@@ -163,12 +162,9 @@ def _reproduced(
         values = tuple(value for value in found if value is not None)
         if not values or len(values) < len(found):
             continue  # a figure that some seeds lack has no mean over seeds
-        mean = math.fsum(values) / len(values)
-        spread = (
-            math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)) if values[1:] else None
-        )
+        known = Value.of(values)
         interval = interval_of(entry.records, values, sources, cache)
-        figures[column.name] = Figure(figure(mean, spread), mean, values, interval)
+        figures[column.name] = Figure(figure(known.mean, known.std), known.mean, values, interval)
     world = "" if group.world in group.detail else group.world
     return Line(
         origin="reproduced",

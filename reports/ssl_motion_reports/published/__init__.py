@@ -7,6 +7,7 @@ differs from that of a protocol that is known. README.md in this folder describe
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -69,6 +70,12 @@ def repeated_by(record: ResultRecord) -> tuple[tuple[str, ...], dict[str, str]]:
         if is_same and protocol.facts.items() <= record.protocol.items():
             return protocol.presets, protocol.metrics
     return (), {}
+
+
+def architecture(backbone: str) -> str:
+    """Name a trunk as publications do, without its variant: "alexnet" ("alexnet_32x"), "resnet50" ("resnet50-os8")."""
+    match = re.match(r"[a-z]+\d*", backbone)
+    return match.group() if match else backbone
 
 
 def published_records() -> list[ResultRecord]:

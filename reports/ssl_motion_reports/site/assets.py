@@ -6,7 +6,8 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -78,12 +79,9 @@ def copy_panel(source: Path, target: Path) -> tuple[int, int]:
         DataError: It is no picture.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with Image.open(source) as image:
-            image.convert("RGB").save(target, "WEBP", quality=85)
-            return image.size
-    except (OSError, ValueError) as error:
-        raise DataError(f"{source}: not a picture: {error}") from error
+    with _opened(source) as image:
+        image.convert("RGB").save(target, "WEBP", quality=85)
+        return image.size
 
 
 def read_description(picture: Path) -> str:
@@ -92,9 +90,16 @@ def read_description(picture: Path) -> str:
     Raises:
         DataError: It is no picture.
     """
+    with _opened(picture) as image:
+        return str(getattr(image, "text", {}).get("Description", ""))
+
+
+@contextmanager
+def _opened(picture: Path) -> Iterator[Image.Image]:
+    """Open a picture; whatever Pillow says of a damaged one becomes a DataError."""
     try:
         with Image.open(picture) as image:
-            return str(getattr(image, "text", {}).get("Description", ""))
+            yield image
     except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
         raise DataError(f"{picture}: not a picture: {error}") from error
 

@@ -10,8 +10,9 @@ from rich.console import Console
 from ssl_motion.plugins import available, load
 from ssl_motion.record import MetricValue
 from ssl_motion_reports.board import build_board
-from ssl_motion_reports.leaderboard import as_data, print_leaderboard, write_leaderboard
+from ssl_motion_reports.leaderboard import as_data, write_leaderboard
 from ssl_motion_reports.published import published_records, repeated_by
+from ssl_motion_reports.terminal import print_board
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_it_is_said_in_every_format(repeated, tmp_path):
     assert float(row["less_reported"].split()[0]) == pytest.approx(-1.5)
     assert "not wholly known" in row["reported_differs"]
     terminal = Console(file=io.StringIO(), width=300)
-    print_leaderboard(records, terminal)
+    print_board(build_board(records), terminal)
     assert "-1.5 from 44.5" in " ".join(terminal.file.getvalue().split())
     first = json.loads(json.dumps(as_data(build_board(records))))["groups"][0]["entries"][0]["reported"][0]
     assert first["value"] == 44.5

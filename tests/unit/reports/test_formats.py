@@ -14,8 +14,10 @@ from rich.console import Console
 
 from ssl_motion.errors import RunError
 from ssl_motion.record import MetricValue
+from ssl_motion_reports.board import build_board
 from ssl_motion_reports.formatting import abridged, amount, duration, fact, figure, latex, markdown, number, plain
-from ssl_motion_reports.leaderboard import as_data, print_leaderboard, write_leaderboard
+from ssl_motion_reports.leaderboard import as_data, write_leaderboard
+from ssl_motion_reports.terminal import print_board
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -106,16 +108,10 @@ def test_a_planted_figure_is_in_every_format(make_record, make_reported, tmp_pat
         assert "67.123" in files[suffix]
     assert not any("67.1" in text for text in drawn)  # the picture shows own results alone
     terminal = Console(file=io.StringIO(), width=200)
-    print_leaderboard(records, terminal)
+    print_board(build_board(records), terminal)
     assert "61.37 ± 0.42" in terminal.file.getvalue()
-    values = json.loads(json.dumps(as_data(_board(records))))["groups"][0]["entries"][0]["metrics"]["mIoU"]
+    values = json.loads(json.dumps(as_data(build_board(records))))["groups"][0]["entries"][0]["metrics"]["mIoU"]
     assert values["mean"] == pytest.approx(61.37, abs=1e-9)
-
-
-def _board(records):
-    from ssl_motion_reports.board import build_board
-
-    return build_board(records)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -156,7 +152,7 @@ def test_names_are_printed_as_they_are(make_record, make_reported, tmp_path, nam
     assert as_text in {row["method"] for row in rows}
     assert _name(name) in {_name(_unlatex(cell)) for line in files[".tex"].splitlines() for cell in line.split(" & ")}
     terminal = Console(file=io.StringIO(), width=400)
-    print_leaderboard(records, terminal)
+    print_board(build_board(records), terminal)
     assert _name(name) in _name(terminal.file.getvalue())
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from ssl_motion.record import MetricValue, Pretraining
 from ssl_motion_reports.board import build_board
-from ssl_motion_reports.leaderboard import as_data, print_leaderboard, write_leaderboard
+from ssl_motion_reports.leaderboard import as_data, write_leaderboard
+from ssl_motion_reports.terminal import print_board
 from ssl_motion_reports.texts import how_to_read_letters
 
 MEANS = {"cmp": 40.0, "walker": 40.2, "pathak": 30.0, "random": 20.0, "cmp, shuffled flow": 20.1}
@@ -116,7 +117,7 @@ def test_every_format_says_it(records, tmp_path):
     assert page.count('<p class="letters">') == 1
     for width, shown in ((200, ("letters", "versus random")), (80, ("letters",))):
         terminal = Console(file=io.StringIO(), width=width)
-        print_leaderboard(records, terminal)
+        print_board(build_board(records), terminal)
         text = terminal.file.getvalue()
         assert all(name in text for name in shown)
         assert "Tukey" in text

@@ -81,8 +81,8 @@ def test_two_protocols_are_two_rows_with_their_fingerprints(make_record):
 
 
 def test_only_full_protocols_are_set_against_the_printed_number(make_record):
-    full = make_record("pathak", 0, 41.2, scale="full", backbone="alexnet")
-    reduced = make_record("walker", 0, 30.0, scale="reduced", backbone="alexnet")
+    full = make_record("pathak", 0, 41.2, scale="full", backbone="alexnet_32x")
+    reduced = make_record("walker", 0, 30.0, scale="reduced", backbone="alexnet_8x")
     table = _table(build_tables([full, reduced]), "cmp_table1")
     by_label = {line.label: line for line in table.lines if line.origin == "reproduced"}
     (remark,) = [each for each in by_label["pathak"].remarks if "against the printed" in each]
@@ -99,6 +99,9 @@ def test_tables_hold_their_own_trunk_and_say_so(make_record):
     first = _table(tables, "cmp_table1")
     assert not any(line.origin == "reproduced" for line in first.lines)
     assert any("resnet18" in remark and "resnet50-os8" in remark for remark in first.remarks)
+    full = make_record("cmp", 0, 44.0, backbone="alexnet_32x", protocol_name="voc12_fcn32s_alexnet_zhan", scale="full")
+    (own,) = [line for line in _table(build_tables([full]), "cmp_table1").lines if line.origin == "reproduced"]
+    assert any("against the printed row" in remark for remark in own.remarks)
 
 
 def test_columns_are_filled_by_task_dataset_and_detail(make_record):

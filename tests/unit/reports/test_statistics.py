@@ -16,11 +16,12 @@ from ssl_motion.per_image.resampling import image_draws
 from ssl_motion.record import PerImage
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.differences import differences
-from ssl_motion_reports.leaderboard import as_data, print_leaderboard, write_leaderboard
+from ssl_motion_reports.leaderboard import as_data, write_leaderboard
 from ssl_motion_reports.statistics.bootstrap import mean_interval, paired_difference, shared_covariance
 from ssl_motion_reports.statistics.images import DRAWS, images_of
 from ssl_motion_reports.statistics.ranks import rank_intervals
 from ssl_motion_reports.statistics.replicates import Replicate, replicates_of
+from ssl_motion_reports.terminal import print_board
 
 
 class Images:
@@ -239,7 +240,7 @@ def test_every_format_prints_what_the_board_holds(measured, tmp_path: Path) -> N
     ranks = f"1 ({best.rank_interval[0]}\N{EN DASH}{best.rank_interval[1]})"
     files = {path.suffix: path for path in write_leaderboard(records, tmp_path / "out", sources=sources)}
     terminal = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_leaderboard(records, terminal, sources=sources)
+    print_board(build_board(records, sources), terminal)
     printed = terminal.export_text()
     for text in (files[".md"].read_text(encoding="utf-8"), printed):
         assert f"{low} to {high}" in text

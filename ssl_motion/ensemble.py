@@ -28,7 +28,6 @@ from ssl_motion.transfer import (
     metric_values,
     per_image_file,
     ready_data,
-    remarks_on,
     write_record,
 )
 from ssl_motion.transfer_plan import TransferPlan
@@ -172,7 +171,7 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
     """Do the work in a locked folder."""
     code = code_state()
     folder, task = made.folder.path, made.plan.task
-    root, data = ready_data(made.plan, store)
+    root, remarks = ready_data(made.plan, store)
     context = RunContext(
         run_dir=folder,
         weights=None,
@@ -199,7 +198,7 @@ def _run(made: EnsemblePlan, runtime: RuntimeSpec, store: Store, device: str) ->
         seed=made.seed,
         per_image=per_image_file(folder, result),
         spec=made.written_spec(),
-        remarks=remarks_on(data),
+        remarks=remarks,
         origin=Reproduced(provenance=collect(device, result.wall_seconds, parents, code)),
     )
     write_record(made.folder, record, result.wall_seconds)

@@ -8,10 +8,11 @@ import yaml
 
 from ssl_motion import plugins
 from ssl_motion.errors import DataError
+from ssl_motion.locking import OWNER
 from ssl_motion.paths import config_root
 from ssl_motion.record import read_record
 from ssl_motion.spec import BASELINE
-from ssl_motion.store import Kind, RunFolder, Store
+from ssl_motion.store import LOCK, Kind, RunFolder, Store
 
 Row = dict[str, Any]
 
@@ -141,6 +142,13 @@ def state(run: RunFolder) -> str:
     return "failed" if run.failure is not None else "interrupted"
 
 
+def prospect(run: RunFolder) -> tuple[str, str]:
+    """Say how a run stands that need not be there yet ("new"; else as `state`), and what its command would do."""
+    stands = state(run) if run.path.is_dir() else "new"
+    meaning = {"finished": "would be reused", "running": "would be refused: it runs", "new": "would be run"}
+    return stands, meaning.get(stands, "would be continued")
+
+
 def _summary(run: RunFolder) -> Row:
     """What a finished run said at its end; empty before.
 
@@ -191,7 +199,7 @@ def show_run(root: Path, query: str) -> Row:
     files = {
         path.relative_to(run.path).as_posix(): path.stat().st_size
         for path in sorted(run.path.rglob("*"))
-        if path.is_file() and path.name not in ("run.lock", "owner.json")
+        if path.is_file() and path.name not in (LOCK, OWNER)
     }
     # An ensemble lies among the transfer runs; what it starts from are runs.
     is_ensemble = isinstance(spec, dict) and "ensemble" in spec

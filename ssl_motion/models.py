@@ -5,9 +5,10 @@ beside it, such as predicting flow from a few vectors, is kept here.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -26,6 +27,8 @@ from ssl_motion.weights import load_strict
 
 TENSORS = "model.safetensors"
 CARD = "model.json"
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 FITTED = "fitted.json"
 """In the folder of a pretraining run: the method's settings, complete, where it estimated some from its data."""
@@ -82,6 +85,29 @@ def save_model(folder: Path, model: PretrainMethod, *, method: str, spec: Backbo
     return card
 
 
+def read_model_card(folder: Path) -> ModelCard:
+    """Read what a folder says of the model in it.
+
+    Raises:
+        UsageError: No model is there.
+        DataError: The card is damaged.
+    """
+    try:
+        return ModelCard.model_validate_json((folder / CARD).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_model(folder) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{folder / CARD}: not a model card of schema version 1: {key}: {first['msg']}") from error
+
+
+def _no_model(folder: Path) -> UsageError:
+    return UsageError(
+        f"{folder} holds no {CARD} with {TENSORS}: no whole model. `ssl-bench import-weights --full` makes one."
+    )
+
+
 def load_model(folder: Path) -> PretrainMethod:
     """Rebuild a model from its folder, in evaluation mode, on the CPU.
 
@@ -89,17 +115,11 @@ def load_model(folder: Path) -> PretrainMethod:
         UsageError: No model is there, or its method is not installed.
         DataError: The card or the tensors are damaged or do not belong together.
     """
+    card = read_model_card(folder)
     try:
-        card = ModelCard.model_validate_json((folder / CARD).read_bytes())
         content = (folder / TENSORS).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(
-            f"{folder} holds no {CARD} with {TENSORS}: no whole model. `ssl-bench import-weights --full` makes one."
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{folder / CARD}: not a model card of schema version 1: {key}: {first['msg']}") from error
+        raise _no_model(folder) from None
     found = hashlib.sha256(content).hexdigest()
     if found != card.sha256:
         raise DataError(
@@ -112,6 +132,27 @@ def load_model(folder: Path) -> PretrainMethod:
     method: type[PretrainMethod] = load(METHODS, card.method)
     config = parse_spec(method.Config, card.method_config, f"{folder / CARD}: method_config")
     return filled(method(config, build_backbone(card.backbone)), tensors, str(folder / TENSORS))
+
+
+def read_fitted(path: Path, config: type[ConfigT]) -> ConfigT:
+    """Read the settings that a run's method estimated.
+
+    Args:
+        path: `FITTED` in the run folder.
+        config: the method's `Config`.
+
+    Raises:
+        DataError: The file is damaged.
+        UsageError: They are not the method's.
+    """
+    cure = "Use --force to run from the beginning."
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged: {error}. {cure}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is damaged: it holds no object. {cure}")
+    return parse_spec(config, content, str(path))
 
 
 def filled(method: PretrainMethod, tensors: Mapping[str, Tensor], what: str) -> PretrainMethod:

@@ -78,10 +78,10 @@ class RunFolder:
     def locked(self, spec: dict[str, Any]) -> Iterator[None]:
         """Hold the folder for this process, and note in it what it is for.
 
+        What ends the work within is noted in the folder, until somebody tries again.
+
         Args:
             spec: resolved spec, written to `spec.yaml` for people.
-
-        What ends the work within is noted in the folder, until somebody tries again.
 
         Raises:
             RunError: Another process holds the folder (its pid and host are named), or it cannot be written.

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ssl_motion.errors import SSLMotionError
 from ssl_motion.identity import digest
 from ssl_motion.spec import PretrainSpec, PuppetsSpec, TransferSpec
 from ssl_motion.store import Store
 from ssl_motion.sweep import Job
+
+if TYPE_CHECKING:
+    from ssl_motion.protocols import TransferTask
 
 
 def merged(jobs: Sequence[Job]) -> list[Job]:
@@ -80,6 +83,7 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> list[str]:
     from ssl_motion.tasks import make_task
     from ssl_motion.transfer import find_data, find_start, remarks_on
 
+    tasks: dict[str, TransferTask] = {}  # seeds and methods share them
     with_data: set[str] = set()
     remarks: dict[str, None] = {}
     for job in jobs:
@@ -91,9 +95,12 @@ def check_jobs(jobs: Sequence[Job], store: Store) -> list[str]:
             if job.verb == "ensemble":
                 check_average(spec.task)
                 continue  # of transfers that are looked at
-            task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
-            if spec.recipe_overrides:
-                remarks |= dict.fromkeys(task.check_recipe(spec.recipe_overrides))
+            settings = digest([spec.task, spec.task_config, spec.recipe_overrides])
+            if settings not in tasks:
+                tasks[settings] = make_task(spec.task, spec.task_config, spec.recipe_overrides)
+                if spec.recipe_overrides:
+                    remarks |= dict.fromkeys(tasks[settings].check_recipe(spec.recipe_overrides))
+            task = tasks[settings]
             if not job.parents:
                 find_start(task, spec.init, store)
             key = digest([spec.task, spec.task_config, spec.data_root])

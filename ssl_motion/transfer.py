@@ -62,17 +62,17 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
         UsageError: As for `transfer`.
     """
     task = make_task(spec.task, spec.task_config, spec.recipe_overrides)
-    remarks = task.check_recipe(spec.recipe_overrides) if spec.recipe_overrides else []
+    recipe_remarks = tuple(task.check_recipe(spec.recipe_overrides)) if spec.recipe_overrides else ()
     start = find_start(task, spec.init, store)
     puppets = (spec.puppets or PuppetsSpec()) if task.uses_puppets else None
     spec = spec.model_copy(update={"task_config": task.config.model_dump(mode="json"), "puppets": puppets})
+    data_remarks: tuple[str, ...] = ()
     if puppets is not None:
         root = report = None
         fingerprint = f"puppets:{puppets_fingerprint(puppets, ('train_images', 'val_images', 'test_images'))}"
     else:
         root, report = find_data(task, data_root or spec.data_root)
-        fingerprint = report.fingerprint
-        remarks += remarks_on(report)
+        fingerprint, data_remarks = report.fingerprint, tuple(remarks_on(report))
         spec = spec.model_copy(update={"data_root": str(root.resolve())})
     protocol = {**task.protocol(), "recipe_overrides": spec.recipe_overrides, "dataset_hash": fingerprint}
     if task.recipe_version > 1:
@@ -88,7 +88,7 @@ def make_plan(spec: TransferSpec, store: Store, data_root: Path | None = None) -
     )
     label = transfer_label(settings, start.method)
     folder = store.folder("transfer", label, identity)
-    return TransferPlan(spec, task, start, root, fingerprint, protocol, folder, report, tuple(remarks))
+    return TransferPlan(spec, task, start, root, protocol, folder, report, data_remarks, recipe_remarks)
 
 
 def find_start(task: TransferTask, init: str, store: Store) -> Start:
@@ -140,10 +140,9 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
         # First, since weights that do not fit are found at once, and rendering takes its time.
         materialise(plan.start, plan.backbone, folder / "init", plan.spec.seed)
     barrier()
-    root, data = ready_data(plan, store)
-    remarks = remarks_on(data)
+    root, remarks = ready_data(plan, store)
     if is_main:
-        for remark in dict.fromkeys([*plan.remarks, *remarks]):
+        for remark in (*plan.recipe_remarks, *remarks):
             print(f"note: {remark}", file=sys.stderr, flush=True)
     context = RunContext(
         run_dir=folder,
@@ -162,8 +161,8 @@ def _run(plan: TransferPlan, runtime: RuntimeSpec, store: Store, device: str) ->
         _finish(plan, sound_result(plan.task, returned, folder), device, code, remarks)
 
 
-def ready_data(plan: TransferPlan, store: Store) -> tuple[Path, DataReport]:
-    """Give the folder of the plan's data and what is there, rendering the built-in world first.
+def ready_data(plan: TransferPlan, store: Store) -> tuple[Path, list[str]]:
+    """Give the folder of the plan's data, rendering the built-in world first, and what a reader should know of them.
 
     Every process of a run must call this.
 
@@ -172,8 +171,7 @@ def ready_data(plan: TransferPlan, store: Store) -> tuple[Path, DataReport]:
     """
     if plan.spec.puppets is None:
         assert plan.data_root is not None
-        assert plan.data is not None
-        return plan.data_root, plan.data
+        return plan.data_root, list(plan.data_remarks)
     from ssl_motion.puppets import ensure_dataset
 
     layouts = plan.task.puppets_layouts
@@ -187,7 +185,7 @@ def ready_data(plan: TransferPlan, store: Store) -> tuple[Path, DataReport]:
             f"the built-in data in {root} cannot be used: {'; '.join(report.missing)}. Where files are damaged, remove "
             "that folder: it is rendered again."
         )
-    return root, report
+    return root, remarks_on(report)
 
 
 def remarks_on(data: DataReport) -> list[str]:

@@ -20,22 +20,22 @@ class TransferPlan:
         task: configured.
         start: where the backbone starts from.
         data_root: folder of the data; None for the built-in world, which need not be rendered yet.
-        data_fingerprint: of the data that determine the result.
         protocol: facts that make results comparable.
         folder: where the run is, or will be.
         data: what was found there; None for the built-in world.
-        remarks: what may be wrong with the settings, and what a reader of the result should know of the data.
+        data_remarks: what a reader of the result should know of them.
+        recipe_remarks: what may be wrong with the changes of the recipe.
     """
 
     spec: TransferSpec
     task: TransferTask
     start: Start
     data_root: Path | None
-    data_fingerprint: str
     protocol: dict[str, Any]
     folder: RunFolder
     data: DataReport | None = None
-    remarks: tuple[str, ...] = ()
+    data_remarks: tuple[str, ...] = ()
+    recipe_remarks: tuple[str, ...] = ()
 
     @property
     def backbone(self) -> BackboneSpec | None:
@@ -48,24 +48,22 @@ class TransferPlan:
         return WHOLE_MODEL if self.backbone is None else describe(self.backbone)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that is to be said before the run."""
+        return self.recipe_remarks + self.data_remarks
+
+    @property
     def protocol_name(self) -> str:
         """The preset, marked where something in it was changed."""
-        preset = str(self.spec.task_config.get("preset", self.spec.task))
-        default = (
-            type(self.task).Config.model_validate({"preset": preset}) if "preset" in self.spec.task_config else None
-        )
-        changed = self.spec.recipe_overrides or (default is not None and default != self.task.config)
-        return f"{preset} (changed)" if changed else preset
+        preset = str(self.spec.task_config["preset"])
+        return f"{preset} (changed)" if self.changes else preset
 
     @property
     def changes(self) -> dict[str, Any]:
         """What was changed in the preset: settings and keys of the recipe, with their values."""
         given = self.spec.task_config
-        own: dict[str, Any] = {}
-        if "preset" in given:
-            preset = type(self.task).Config.model_validate({"preset": given["preset"]}).model_dump(mode="json")
-            own = {name: value for name, value in given.items() if value != preset.get(name)}
-        return {**own, **self.spec.recipe_overrides}
+        own = type(self.task).Config.model_validate({"preset": given["preset"]}).model_dump(mode="json")
+        return {**{name: value for name, value in given.items() if value != own[name]}, **self.spec.recipe_overrides}
 
     @property
     def scale(self) -> Literal["full", "reduced", "builtin"]:

@@ -4,17 +4,15 @@ Transfer needs the backbone alone. The applications (`ssl-bench propagate`, ...)
 ask what a method predicts, and find it here.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.checkpoints import read_checkpoint
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.importing import is_original_cmp
-from ssl_motion.models import CARD, FITTED, LAST, filled, load_model
+from ssl_motion.models import CARD, FITTED, LAST, filled, load_model, read_fitted, read_model_card
 from ssl_motion.plugins import METHODS, load
 from ssl_motion.protocols import PretrainMethod
 from ssl_motion.spec import PretrainSpec
@@ -109,12 +107,8 @@ def load_whole_model(path: Path) -> WholeModel:
     if path.is_file():
         return _published(path)
     if (path / CARD).is_file():
-        return WholeModel(load_model(path), _card_method(path), PUBLISHED_SIDE, f"the model in {path}")
+        return WholeModel(load_model(path), read_model_card(path).method, PUBLISHED_SIDE, f"the model in {path}")
     return _of_run(path)
-
-
-def _card_method(folder: Path) -> str:
-    return str(json.loads((folder / CARD).read_text(encoding="utf-8"))["method"])
 
 
 def _published(path: Path) -> WholeModel:
@@ -131,25 +125,17 @@ def _published(path: Path) -> WholeModel:
 def _of_run(folder: Path) -> WholeModel:
     spec = parse_spec(PretrainSpec, load_yaml(folder / "spec.yaml"), str(folder / "spec.yaml"))
     kind: type[PretrainMethod] = load(METHODS, spec.method)
-    fitted = folder / FITTED
-    settings, where = (_json(fitted), fitted) if fitted.is_file() else (spec.method_config, folder / "spec.yaml")
-    method = kind(parse_spec(kind.Config, settings, f"{where}: method_config"), build_backbone(spec.backbone))
+    if (fitted := folder / FITTED).is_file():
+        config = read_fitted(fitted, kind.Config)
+    else:
+        config = parse_spec(kind.Config, spec.method_config, f"{folder / 'spec.yaml'}: method_config")
+    method = kind(config, build_backbone(spec.backbone))
     content = read_checkpoint(folder / LAST).get("state_dict")
     if not isinstance(content, Mapping):
         raise DataError(f"{folder / LAST}: holds no state_dict: damaged, or of another program")
     tensors = {str(name).removeprefix("method."): tensor for name, tensor in content.items()}
     model = filled(method, tensors, str(folder / LAST))
     return WholeModel(model, spec.method, training_side(spec) or PUBLISHED_SIDE, f"the run {folder.name}")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it holds no object")
-    return content
 
 
 def training_side(spec: PretrainSpec) -> int | None:

@@ -1,14 +1,15 @@
 """Options that all applications of a trained model share (`ssl-bench propagate`, `animate`, ...)."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from ssl_motion.cli.option_groups import option_group
 
 if TYPE_CHECKING:
     from ssl_motion.propagation.predictor import MotionPredictor
 
-_OPTIONS = (
+application_options = option_group(
     click.option(
         "--weights",
         metavar="RUN|FILE",
@@ -24,13 +25,7 @@ _OPTIONS = (
         help="Shorter side of images as the network sees them [that of its training images].",
     ),
 )
-
-
-def application_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets `weights`, `runs_folder`, `device` and `size`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+"""Options of a command, which gets `weights`, `runs_folder`, `device` and `size`."""
 
 
 def open_predictor(weights: str | None, runs_folder: str | None, device: str, size: int | None) -> "MotionPredictor":

@@ -1,14 +1,15 @@
 """Options of `ssl-bench run` that say where its jobs run."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.option_groups import option_group
+
 if TYPE_CHECKING:
     from ssl_motion.slurm.settings import SlurmSettings
 
-_OPTIONS = (
+executor_options = option_group(
     click.option(
         "--executor",
         type=click.Choice(["local", "slurm"]),
@@ -43,13 +44,7 @@ _OPTIONS = (
         help="Any other option of sbatch, such as qos=low or constraint=a100; may be repeated.",
     ),
 )
-
-
-def executor_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets `executor`, `processes` and several `slurm_...`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+"""Options of a command, which gets `executor`, `processes` and several `slurm_...`."""
 
 
 def slurm_settings(given: dict[str, Any], jobs: int | None) -> "SlurmSettings":

@@ -192,9 +192,9 @@ def _say_if_generic(method: str, data: tuple[str, ...]) -> None:
 
 def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
     """Print what would run."""
-    from ssl_motion.listing import state
+    from ssl_motion.listing import prospect
 
-    stands = state(plan.folder) if plan.folder.path.is_dir() else "new"
+    stands, outcome = prospect(plan.folder)
     if as_json:
         import json
 
@@ -216,8 +216,7 @@ def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
     click.echo(f"images    {plan.images_seen} in {plan.spec.iterations} steps")
     click.echo(f"identity  {plan.folder.identity}")
     click.echo(f"folder    {plan.folder.path}")
-    meaning = {"finished": "would be reused", "running": "would be refused: it runs", "new": "would be run"}
-    click.echo(f"state     {stands}: {meaning.get(stands, 'would be continued')}")
+    click.echo(f"state     {stands}: {outcome}")
 
 
 def _print_outcome(folder: "RunFolder", cached: bool, as_json: bool) -> None:

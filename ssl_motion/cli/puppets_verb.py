@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from ssl_motion.cli.option_groups import option_group
+
 WORLDS = ("still", "weak_pan", "full_camera")
 LAYOUTS = ("shards", "voc", "coco", "voc07", "imagefolder", "lip", "cihp")
 
@@ -24,15 +26,11 @@ def command() -> None:
     """
 
 
-def _world_options(function: Any) -> Any:
-    options = (
-        click.option("--world", type=click.Choice(WORLDS), help="Grade of difficulty [still]."),
-        click.option("--size", type=int, help="Side of the images in pixels [96]."),
-        click.option("--seed", type=int, help="Seed of the whole data set [0]."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+_world_options = option_group(
+    click.option("--world", type=click.Choice(WORLDS), help="Grade of difficulty [still]."),
+    click.option("--size", type=int, help="Side of the images in pixels [96]."),
+    click.option("--seed", type=int, help="Seed of the whole data set [0]."),
+)
 
 
 @command.command("render", short_help="Write a data set to disk.")

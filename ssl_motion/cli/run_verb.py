@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssl_motion.cli.executor_options import executor_options
+from ssl_motion.cli.option_groups import option_group
 
 if TYPE_CHECKING:
     from ssl_motion.executors import JobStatus
     from ssl_motion.sweep import Job, SuiteSpec
 
-_OPTIONS = (
+_run_options = option_group(
     click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
     click.option("--jobs", type=click.IntRange(1), help="Runs side by side [one per CPU core; 1 with a GPU]."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
@@ -25,10 +26,7 @@ _OPTIONS = (
 
 def suite_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every verb that runs a suite (arguments of `run_suite`)."""
-    function = executor_options(function)
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return _run_options(executor_options(function))
 
 
 @click.command("run", short_help="Run a suite.")

@@ -170,9 +170,9 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
         SSLMotionError: Something is wrong that a run would stumble over.
     """
     from ssl_motion.dry_run import Findings, examine
-    from ssl_motion.listing import state
+    from ssl_motion.listing import prospect
 
-    stands = state(plan.folder) if plan.folder.path.is_dir() else "new"
+    stands, outcome = prospect(plan.folder)
     facts = {
         "task": plan.spec.task,
         "protocol": plan.protocol_name,
@@ -212,8 +212,7 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
     for name, lines in (("checked", found.checked), ("unchecked", found.unchecked)):
         for line in lines:
             click.echo(f"{name:<9} {line}")
-    meaning = {"finished": "would be reused", "running": "would be refused: it runs", "new": "would be run"}
-    click.echo(meaning.get(stands, "would be continued"))
+    click.echo(outcome)
 
 
 def _print_outcome(plan: "TransferPlan", cached: bool, as_json: bool) -> None:

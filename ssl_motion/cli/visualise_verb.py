@@ -1,10 +1,11 @@
 """`ssl-bench visualise`: look into networks."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from ssl_motion.cli.option_groups import option_group
 
 if TYPE_CHECKING:
     from ssl_motion.inspection.models import Inspected
@@ -22,22 +23,13 @@ def command() -> None:
     """
 
 
-def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
 def _png(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() != ".png":
         raise click.BadParameter(f"{path}: expected the name of a PNG file", context, option)
     return path
 
 
-_network_options = _options(
+_network_options = option_group(
     click.option(
         "--init",
         "queries",
@@ -52,7 +44,7 @@ _network_options = _options(
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything that is drawn."),
 )
-_image_options = _options(
+_image_options = option_group(
     click.option(
         "--images",
         type=click.Path(path_type=Path),
@@ -68,7 +60,7 @@ _image_options = _options(
         help="Shorter side of images as the networks see them [of the training images; else their own, 384 at most].",
     ),
 )
-_output_options = _options(
+_output_options = option_group(
     click.option(
         "--out",
         type=click.Path(path_type=Path, dir_okay=False),

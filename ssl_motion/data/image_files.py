@@ -66,13 +66,11 @@ class ImageCheck:
     """What came of a look at image files.
 
     Attributes:
-        files: how many there are.
         ends: of how many the last bytes were read.
         decoded: how many were decoded whole.
         damaged: file and fault of those that cannot be read.
     """
 
-    files: int
     ends: int
     decoded: int
     damaged: tuple[str, ...]
@@ -91,7 +89,7 @@ def check_images(files: Sequence[Path]) -> ImageCheck:
     endless = [path for path in looked_at if not _has_its_end(path)]
     decoded = dict.fromkeys([*endless[:_DECODED], *evenly(files, _DECODED)])
     damaged = [f"{path} ({fault})" for path in decoded if (fault := _fault(path)) is not None]
-    return ImageCheck(len(files), len(looked_at), len(decoded), tuple(damaged))
+    return ImageCheck(len(looked_at), len(decoded), tuple(damaged))
 
 
 def _has_its_end(path: Path) -> bool:

@@ -4,19 +4,16 @@
 so does everybody who rebuilds the method.
 """
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import BaseModel
 
 from ssl_motion.data.sample import FlowSample
 from ssl_motion.engine.environment import Processes, barrier
 from ssl_motion.engine.plan import PretrainPlan
-from ssl_motion.errors import DataError
 from ssl_motion.fileio import write_json
 from ssl_motion.identity import digest
-from ssl_motion.models import FITTED
+from ssl_motion.models import FITTED, read_fitted
 from ssl_motion.spec_text import parse_spec
 
 
@@ -42,22 +39,10 @@ def fitted_config(plan: PretrainPlan, samples: Sequence[FlowSample], processes: 
             write_json(path, fitted.model_dump(mode="json"))
     barrier()
     # Read back in any case, so that a run that continues builds from the same digits.
-    return _read(path, plan) if path.is_file() else config
+    return read_fitted(path, plan.method.Config) if path.is_file() else config
 
 
 def _flow_fingerprint(plan: PretrainPlan) -> str:
     """Hash of the flows that are estimated from: an exchange of images leaves them alone, other controls do not."""
     control = plan.spec.data.control
     return plan.data.fingerprint if control in ("none", "shuffled_flow") else digest([plan.data.fingerprint, control])
-
-
-def _read(path: Path, plan: PretrainPlan) -> BaseModel:
-    cure = "Use --force to run from the beginning."
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}. {cure}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it holds no object. {cure}")
-    config: BaseModel = parse_spec(plan.method.Config, content, str(path))
-    return config

@@ -93,8 +93,8 @@ class Objects:
     difficult: npt.NDArray[np.bool_]
 
 
-def places(root: Path, year: str) -> tuple[Path, ...]:
-    """Where the folder of a year's devkit may be: `root` itself, YEAR or VOCdevkit/YEAR below it."""
+def _places(root: Path, year: str) -> tuple[Path, ...]:
+    """Where the folder of a year's devkit may be."""
     return root, root / year, root / "VOCdevkit" / year
 
 
@@ -109,14 +109,20 @@ def absent(name: str, folder: Path, root: Path, year: str) -> str:
     """
     if (folder / IMAGES).is_dir() or (folder / "ImageSets").is_dir():
         return f"folder {folder / name}"
-    first, *others = places(root, year)
+    first, *others = _places(root, year)
     return f"folder {name} in {first} (or {' or '.join(map(str, others))})"
 
 
-def voc_root(root: Path) -> Path:
-    """Find the folder of JPEGImages: `root` itself, or VOC2007 or VOCdevkit/VOC2007 below it; `root` if none."""
-    for candidate in places(root, YEAR):
-        if (candidate / IMAGES).is_dir() or (candidate / LISTS).is_dir():
+def voc_root(root: Path, year: str = YEAR, lists: str = LISTS) -> Path:
+    """Find the folder of JPEGImages: `root` itself, or YEAR or VOCdevkit/YEAR below it; `root` if none.
+
+    Args:
+        root: what the user gave as data root.
+        year: of the devkit.
+        lists: folder of the task's lists in it, which tells it too.
+    """
+    for candidate in _places(root, year):
+        if (candidate / IMAGES).is_dir() or (candidate / lists).is_dir():
             return candidate
     return root
 

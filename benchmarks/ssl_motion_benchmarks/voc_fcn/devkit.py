@@ -54,10 +54,7 @@ class LabelSet:
 
 def voc_root(root: Path) -> Path:
     """Find the folder of JPEGImages: `root` itself, or VOC2012 or VOCdevkit/VOC2012 below it; `root` if none."""
-    for candidate in voc07.places(root, YEAR):
-        if (candidate / IMAGES).is_dir() or (candidate / LISTS).is_dir():
-            return candidate
-    return root
+    return voc07.voc_root(root, YEAR, LISTS)
 
 
 def training_sets(root: Path, augmented: bool) -> list[LabelSet]:
@@ -86,6 +83,7 @@ def inspect(root: Path, sets: list[LabelSet], classes: int = len(CLASS_NAMES)) -
     missing: list[str] = []
     cures: list[str] = []
     parts: list[object] = []
+    images: list[list[Path]] = [[]]
     for needed in dict.fromkeys([IMAGES, *(each.labels for each in sets)]):
         if not (folder / needed).is_dir():
             missing.append(voc07.absent(needed, folder, root, YEAR))
@@ -98,15 +96,14 @@ def inspect(root: Path, sets: list[LabelSet], classes: int = len(CLASS_NAMES)) -
             missing.append(f"list {path}" + (f" (there: {others})" if others else ""))
             cures.append(GET_AUGMENTED if each.labels == AUGMENTED else GET_VOC)
         elif folders_are_there:
-            _inspect_list(folder, each, classes, found, missing, cures, parts)
-    images = [] if missing else [image_files(folder, read_names(folder / each.list_file)) for each in sets]
+            images.append(_inspect_list(folder, each, classes, found, missing, cures, parts))
     return DataReport(
         found=found,
         missing=missing,
         how_to_get=" ".join(dict.fromkeys(cures)),
         fingerprint="" if missing else digest(parts),
         training_images=[path for each in images[:-1] for path in each],
-        test_images=images[-1] if images else (),
+        test_images=images[-1],
     )
 
 
@@ -128,17 +125,19 @@ def _inspect_list(
     missing: list[str],
     cures: list[str],
     parts: list[object],
-) -> None:
+) -> list[Path]:
+    """Look at a list, its images and labels; returns where the images are."""
     path = folder / labels.list_file
     names = read_names(path)
+    images = image_files(folder, names)
     if not names:
         missing.append(f"{path} is empty")
         cures.append(GET_VOC)
-        return
+        return images
     images_lost, labels_lost, wrong, unlike = [], [], [], []
     sha = hashlib.sha256()
-    for index, name in enumerate(names):
-        image, label = folder / IMAGES / f"{name}.jpg", folder / labels.labels / f"{name}.png"
+    for index, (name, image) in enumerate(zip(names, images, strict=True)):
+        label = folder / labels.labels / f"{name}.png"
         try:
             size = image.stat().st_size
         except OSError:
@@ -170,6 +169,7 @@ def _inspect_list(
             cures.append(cure)
     found.append(f"{labels.names}: {len(names)} images ({path})")
     parts.append([labels.names, labels.labels, len(names), sha.hexdigest()])
+    return images
 
 
 def _label_problem(content: bytes) -> str | None:

@@ -4,15 +4,14 @@ Transfer needs the backbone alone. The applications (`ssl-bench propagate`, ...)
 ask what a method predicts, and find it here.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.checkpoints import read_checkpoint
 from ssl_motion.errors import DataError, UsageError
+from ssl_motion.fileio import read_json_object
 from ssl_motion.importing import is_original_cmp
 from ssl_motion.models import CARD, FITTED, LAST, filled, load_model
 from ssl_motion.plugins import METHODS, load
@@ -114,7 +113,7 @@ def load_whole_model(path: Path) -> WholeModel:
 
 
 def _card_method(folder: Path) -> str:
-    return str(json.loads((folder / CARD).read_text(encoding="utf-8"))["method"])
+    return str(read_json_object(folder / CARD)["method"])
 
 
 def _published(path: Path) -> WholeModel:
@@ -132,7 +131,12 @@ def _of_run(folder: Path) -> WholeModel:
     spec = parse_spec(PretrainSpec, load_yaml(folder / "spec.yaml"), str(folder / "spec.yaml"))
     kind: type[PretrainMethod] = load(METHODS, spec.method)
     fitted = folder / FITTED
-    settings, where = (_json(fitted), fitted) if fitted.is_file() else (spec.method_config, folder / "spec.yaml")
+    settings, where = spec.method_config, folder / "spec.yaml"
+    if fitted.is_file():
+        try:
+            settings, where = read_json_object(fitted), fitted
+        except (OSError, ValueError) as error:
+            raise DataError(f"{fitted} is damaged: {error}") from error
     method = kind(parse_spec(kind.Config, settings, f"{where}: method_config"), build_backbone(spec.backbone))
     content = read_checkpoint(folder / LAST).get("state_dict")
     if not isinstance(content, Mapping):
@@ -140,16 +144,6 @@ def _of_run(folder: Path) -> WholeModel:
     tensors = {str(name).removeprefix("method."): tensor for name, tensor in content.items()}
     model = filled(method, tensors, str(folder / LAST))
     return WholeModel(model, spec.method, training_side(spec) or PUBLISHED_SIDE, f"the run {folder.name}")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it holds no object")
-    return content
 
 
 def training_side(spec: PretrainSpec) -> int | None:

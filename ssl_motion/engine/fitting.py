@@ -4,7 +4,6 @@
 so does everybody who rebuilds the method.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ssl_motion.data.sample import FlowSample
 from ssl_motion.engine.environment import Processes, barrier
 from ssl_motion.engine.plan import PretrainPlan
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import read_json_object, write_json
 from ssl_motion.identity import digest
 from ssl_motion.models import FITTED
 from ssl_motion.spec_text import parse_spec
@@ -52,12 +51,9 @@ def _flow_fingerprint(plan: PretrainPlan) -> str:
 
 
 def _read(path: Path, plan: PretrainPlan) -> BaseModel:
-    cure = "Use --force to run from the beginning."
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}. {cure}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it holds no object. {cure}")
+        raise DataError(f"{path} is damaged: {error}. Use --force to run from the beginning.") from error
     config: BaseModel = parse_spec(plan.method.Config, content, str(path))
     return config

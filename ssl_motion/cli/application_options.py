@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import device_option, runs_option
+
 if TYPE_CHECKING:
     from ssl_motion.propagation.predictor import MotionPredictor
 
@@ -15,8 +17,8 @@ _OPTIONS = (
         help="A finished pretraining run, a folder of `import-weights --full`, or a file of CMP's authors "
         "[the quickstart's model].",
     ),
-    click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    runs_option,
+    device_option,
     click.option(
         "--size",
         type=click.IntRange(16, 4096),

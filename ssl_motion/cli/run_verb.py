@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import device_option, json_option, runs_option
 from ssl_motion.cli.executor_options import executor_options
 
 if TYPE_CHECKING:
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
     from ssl_motion.sweep import Job, SuiteSpec
 
 _OPTIONS = (
-    click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
+    runs_option,
     click.option("--jobs", type=click.IntRange(1), help="Runs side by side [one per CPU core; 1 with a GPU]."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    device_option,
     click.option("--out", metavar="DIR", help="Folder of the reports [RUNS/reports/SUITE]."),
     click.option("--dry-run", is_flag=True, help="Print the runs, which are there, how long the others take; stop."),
-    click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON."),
+    json_option(),
 )
 
 

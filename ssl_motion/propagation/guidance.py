@@ -4,6 +4,7 @@ Coordinates are pixels of the original image, whatever the network's size: x to 
 the upper left pixel. An arrow is the displacement of the point at its foot.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,19 @@ def parse_numbers(text: str, what: str, names: tuple[str, ...]) -> tuple[float, 
             f"{what} {text!r}: expected {','.join(names)}: {len(names)} numbers, in pixels of the original image"
         )
     return values
+
+
+def parse_points(texts: Sequence[str], what: str) -> list[PointNumbers]:
+    """Read points, "x,y" of each.
+
+    Args:
+        texts: such as "120,80".
+        what: the option, for messages.
+
+    Raises:
+        UsageError: One is no point; it is named.
+    """
+    return [(x, y) for x, y in (parse_numbers(text, what, ("x", "y")) for text in texts)]
 
 
 def read_guidance(path: Path) -> Guidance:

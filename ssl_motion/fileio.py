@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a restart, never sees half of one."""
+"""Writing files so that a reader, or a restart, never sees half of one; and reading JSON objects."""
 
 import hashlib
 import json
@@ -52,6 +52,19 @@ def write_json(path: Path, value: Any) -> None:
         # Paths that are no UTF-8 reach Python as lone surrogates; as escapes they survive a round trip.
         text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        OSError: It is missing or cannot be read.
+        ValueError: It is not JSON in UTF-8, or holds something else; the message has no path.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("it holds no object")
+    return content
 
 
 def _is_encodable(text: str) -> bool:

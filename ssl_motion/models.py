@@ -5,7 +5,6 @@ beside it, such as predicting flow from a few vectors, is kept here.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from ssl_motion.backbones import build_backbone
 from ssl_motion.errors import DataError, UsageError
-from ssl_motion.fileio import sha256_of, write_atomically, write_json
+from ssl_motion.fileio import read_json_object, sha256_of, write_atomically, write_json
 from ssl_motion.plugins import METHODS, load
 from ssl_motion.protocols import PretrainMethod
 from ssl_motion.spec import BackboneSpec
@@ -145,13 +144,10 @@ def read_fitted(path: Path, config: type[ConfigT]) -> ConfigT:
         DataError: The file is damaged.
         UsageError: They are not the method's.
     """
-    cure = "Use --force to run from the beginning."
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}. {cure}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it holds no object. {cure}")
+        raise DataError(f"{path} is damaged: {error}. Use --force to run from the beginning.") from error
     return parse_spec(config, content, str(path))
 
 

@@ -2,26 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, Field, model_validator
 
+from ssl_motion.protocols import Scale
 from ssl_motion.spec import LATER, BackboneSpec, Strict
 
 
-@dataclass(frozen=True)
-class TaskPreset:
-    """A trunk with data and a way of judging it.
+class PresetScale:
+    """What follows from a preset's scale.
 
     Attributes:
-        summary: one line on what it is.
-        backbone: the trunk.
         scale: of its results, as in `ssl_motion.record.ResultRecord`.
     """
 
-    summary: str
-    backbone: BackboneSpec
-    scale: Literal["full", "reduced", "builtin"]
+    scale: Scale
 
     @property
     def builtin(self) -> bool:
@@ -32,6 +28,21 @@ class TaskPreset:
     def test(self) -> Literal["val", "test"]:
         """The list that is scored: most data sets keep the labels of their test images to themselves."""
         return "test" if self.builtin else "val"
+
+
+@dataclass(frozen=True)
+class TaskPreset(PresetScale):
+    """A trunk with data and a way of judging it.
+
+    Attributes:
+        summary: one line on what it is.
+        backbone: the trunk.
+        scale: of its results.
+    """
+
+    summary: str
+    backbone: BackboneSpec
+    scale: Scale
 
 
 class PresetSettings(Strict):
@@ -70,6 +81,29 @@ class PresetSettings(Strict):
     def is_changed(self) -> bool:
         """Whether anything differs from the preset."""
         return self != type(self).model_validate({"preset": self.preset})
+
+
+class ScoredSettings(Protocol):
+    """Settings that start from a preset and say which list is scored: `PresetSettings` with `evaluate_on`.
+
+    That field stands in each `Config`, not in a base of theirs: its place there is that in the files of finished runs.
+    """
+
+    @property
+    def table(self) -> Mapping[Any, Any]:
+        """The task's presets by name."""
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset."""
+
+    @property
+    def evaluate_on(self) -> Literal["val", "test"] | None:
+        """The list that is scored; None for the preset's."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs from the preset."""
 
 
 class PresetConfig(PresetSettings):

@@ -4,6 +4,7 @@ Written from the published description alone; tests load this file with `runpy.r
 """
 
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,13 @@ def model_shapes(encoder: str, w: int, projected: int, d: int, combo: list[int],
         last = d // 2
     add_conv(shapes, "flow_decoder.head", 198, last, 1, bias=True)
     return shapes
+
+
+def save_published(path: Path) -> Parameters:
+    """Write a narrow ResNet-50 model with skip layers in the authors' format, and return its parameters."""
+    parameters = recipe(model_shapes("resnet50", 8, 24, 8, [1, 2, 4], True), seed=5)
+    torch.save({"step": 1, "state_dict": {f"module.{name}": each for name, each in parameters.items()}}, path)
+    return parameters
 
 
 # ---- The naive reference: plain formulas in float64 ----

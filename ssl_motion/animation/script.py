@@ -11,7 +11,6 @@ Arrows say how far the point at their foot lies, in that frame, from where it is
 from the photograph, none from the frame before it.
 """
 
-import json
 from bisect import bisect_right
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from ssl_motion.errors import UsageError
+from ssl_motion.fileio import read_json_object
 from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
@@ -125,9 +125,8 @@ def read_script(path: Path) -> MotionScript:
         UsageError: There is none, or it is not of the form that this module describes; the key frame is named.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as a motion script (JSON): {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f'{path}: expected {{"fps": 12, "keys": [{{"frame": 0, "arrows": [...], "stills": [...]}}]}}')
+        form = '{"fps": 12, "keys": [{"frame": 0, "arrows": [...], "stills": [...]}]}'
+        raise UsageError(f"{path}: cannot be read as a motion script (JSON): {error}; expected {form}") from error
     return parse_spec(MotionScript, content, str(path))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
     from ssl_motion.data.sample import UInt8Array
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     "flow, or nothing.",
 )
 @application_options
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json: bool, **model: Any) -> None:
     """Make IMAGE move as a script of key frames says; every frame is warped from IMAGE itself.
 

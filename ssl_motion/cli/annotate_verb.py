@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
     from ssl_motion.annotation.procedure import Annotation, AnnotationSettings
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--no-zoom", is_flag=True, help="Always look at the whole image.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write [NAME-annotation].")
 @application_options
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(
     image: Path,
     positive: tuple[str, ...],
@@ -63,25 +64,23 @@ def command(
     from ssl_motion.annotation.outputs import write_annotation
     from ssl_motion.annotation.procedure import annotate
     from ssl_motion.errors import UsageError
-    from ssl_motion.propagation.guidance import Guidance
-    from ssl_motion.propagation.photographs import read_photograph
+    from ssl_motion.propagation.guidance import Guidance, parse_points
+    from ssl_motion.propagation.requests import Request
 
     if no_zoom and zoom_factor is not None:
         raise UsageError("--no-zoom and --zoom-factor exclude each other")
     settings = _settings(motion=motion, directions=directions, threshold=threshold, zoom_factor=zoom_factor)
     if no_zoom:
         settings = settings.model_copy(update={"zoom_factor": None})
-    on, beside = _points("--positive", positive), _points("--negative", negative)
+    on, beside = parse_points(positive, "--positive"), parse_points(negative, "--negative")
     if not on:
         raise UsageError("no point on the object: name --positive x,y")
-    pixels = read_photograph(image)
-    try:  # what is wrong with the image or a point is said before a model is read
-        Guidance(stills=[*on, *beside]).checked((pixels.shape[0], pixels.shape[1]))
-    except UsageError as error:
-        raise UsageError(f"{image}: {error}") from None
+    folder = out or Path(f"{image.stem}-annotation")
+    # What is wrong with the image or a point is said before a model is read.
+    pixels = Request(image, Guidance(stills=[*on, *beside]), folder).read_image()
     predictor = open_predictor(**model)
     found = annotate(predictor, pixels, on, beside, settings)
-    files = write_annotation(out or Path(f"{image.stem}-annotation"), image.name, pixels, found, (on, beside), label)
+    files = write_annotation(folder, image.name, pixels, found, (on, beside), label)
     if as_json:
         _print_json(image, found, files)
     else:
@@ -96,12 +95,6 @@ def _settings(**given: float | None) -> "AnnotationSettings":
     from ssl_motion.spec_text import parse_spec
 
     return parse_spec(AnnotationSettings, {key: value for key, value in given.items() if value is not None}, "options")
-
-
-def _points(option: str, texts: tuple[str, ...]) -> list[tuple[float, float]]:
-    from ssl_motion.propagation.guidance import parse_numbers
-
-    return [(x, y) for x, y in (parse_numbers(text, option, ("x", "y")) for text in texts)]
 
 
 def _print(image: Path, found: "Annotation", inner: tuple[int, int], files: dict[str, Path]) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ssl_motion.cli.option_groups import option_group
+from ssl_motion.cli.common_options import device_option, option_group, runs_option
 
 if TYPE_CHECKING:
     from ssl_motion.propagation.predictor import MotionPredictor
@@ -16,8 +16,8 @@ application_options = option_group(
         help="A finished pretraining run, a folder of `import-weights --full`, or a file of CMP's authors "
         "[the quickstart's model].",
     ),
-    click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    runs_option,
+    device_option,
     click.option(
         "--size",
         type=click.IntRange(16, 4096),

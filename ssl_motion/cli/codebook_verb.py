@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import json_option
+
 if TYPE_CHECKING:
     from ssl_motion.flow.codebook import Codebook
     from ssl_motion.prepare.codebooks import CodebookPlan
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--restarts", type=int, help="Starts of k-means; the best is kept [3].")
 @click.option("--seed", type=int, help="Seed of pixels and starts [0].")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(pairs: tuple[str, ...], out: str, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Fit a codebook by k-means to the training flow of the data sets PAIRS (folders of `ssl-bench prepare`).
 

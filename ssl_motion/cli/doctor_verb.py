@@ -2,10 +2,12 @@
 
 import click
 
+from ssl_motion.cli.common_options import json_option, runs_option
+
 
 @click.command("doctor", short_help="Check this machine.")
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@runs_option
+@json_option("the findings")
 def command(runs_folder: str | None, as_json: bool) -> None:
     """Report versions, operators, GPU, data folders and disk; each problem with the one command that mends it.
 

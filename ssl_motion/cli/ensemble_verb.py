@@ -2,17 +2,19 @@
 
 import click
 
+from ssl_motion.cli.common_options import device_option, json_option, runs_option, threads_option, workers_option
+
 
 @click.command("ensemble", short_help="Average what finished transfer runs predict.")
 @click.argument("run", nargs=-1, required=True)
 @click.option("--data-root", metavar="DIR", help="Folder of the task's data [where the runs had it].")
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Loader processes.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads of torch [torch's choice].")
+@runs_option
+@device_option
+@workers_option
+@threads_option
 @click.option("--dry-run", is_flag=True, help="Print what would be averaged and whether it is there, and stop.")
 @click.option("--force", is_flag=True, help="Test again; an existing folder is moved aside.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(
     run: tuple[str, ...],
     data_root: str | None,

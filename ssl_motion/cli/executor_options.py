@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssl_motion.cli.option_groups import option_group
+from ssl_motion.cli.common_options import option_group
 
 if TYPE_CHECKING:
     from ssl_motion.slurm.settings import SlurmSettings

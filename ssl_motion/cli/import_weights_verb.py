@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ssl_motion.cli.common_options import json_option
+
 
 @click.command("import-weights", short_help="Import published weights.")
 @click.argument("source", type=click.Path(path_type=Path))
@@ -17,7 +19,7 @@ import click
 @click.option("--flow-supervision", default="unknown", show_default=True, help="What its flow was learned from.")
 @click.option("--full", is_flag=True, help="Keep the whole model too, to predict flow with (original CMP weights).")
 @click.option("--dry-run", is_flag=True, help="Read and check the file, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(
     source: Path,
     folder: Path,

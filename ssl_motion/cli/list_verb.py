@@ -6,14 +6,16 @@ from typing import Any
 
 import click
 
+from ssl_motion.cli.common_options import json_option, runs_option
+
 WIDEST = 120
 KINDS = ("methods", "benchmarks", "backbones", "configs", "estimators", "runs")
 
 
 @click.command("list", short_help="List what is there.")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@runs_option
+@json_option("the list")
 def command(kind: str | None, runs_folder: str | None, as_json: bool) -> None:
     """List methods, benchmarks, backbones, configs, flow estimators or runs; without KIND all of them.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import json_option
+
 if TYPE_CHECKING:
     from ssl_motion.prepare import PrepareResult
 
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--name", help="The data set's name in records and reports [the folder's].")
 @click.option("--processes", type=click.IntRange(1), help="Worker processes [one per CPU core].")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 @click.option("--stats", "stats_folder", type=click.Path(), metavar="DIR", help="Measure and draw a finished data set.")
 @click.option("--method", help="With --stats: ask this method too (cmp: guidance points) [cmp].")
 @click.option("--method-set", "method_config", multiple=True, metavar="KEY=VALUE", help="With --stats: its settings.")

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import device_option, json_option, runs_option, threads_option, workers_option
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed, in place of the config's.")
 @click.option("--iterations", type=click.IntRange(1), help="Optimiser steps, in place of the config's.")
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Loader processes.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads of torch [torch's choice].")
+@runs_option
+@device_option
+@workers_option
+@threads_option
 @click.option("--channels-last", is_flag=True, help="Keep images and weights in the channels-last memory format.")
 @click.option("--compile", "compile_", is_flag=True, help="Use torch.compile.")
 @click.option(
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Print what would run, its identity and whether it is there, and stop.")
 @click.option("--force", is_flag=True, help="Run again; an existing folder is moved aside.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(
     config: str | None,
     method: str | None,

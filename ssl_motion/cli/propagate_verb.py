@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
     from ssl_motion.propagation.following import Followed
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write [NAME-flow].")
 @application_options
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(
     image: Path,
     arrows: tuple[str, ...],

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ssl_motion.cli.option_groups import option_group
+from ssl_motion.cli.common_options import json_option, option_group
 
 WORLDS = ("still", "weak_pan", "full_camera")
 LAYOUTS = ("shards", "voc", "coco", "voc07", "imagefolder", "lip", "cihp")
@@ -44,7 +44,7 @@ _world_options = option_group(
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of data sets [runs/data].")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Rendering processes.")
 @click.option("--dry-run", is_flag=True, help="Say what would be rendered, and what is there already.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def render_command(layout: str, out: Path | None, processes: int, dry_run: bool, as_json: bool, **values: Any) -> None:
     """Write a data set to disk; what is there already is kept, and an interrupted one is continued.
 
@@ -85,21 +85,15 @@ def render_command(layout: str, out: Path | None, processes: int, dry_run: bool,
 )
 @click.option("--count", type=click.IntRange(1, 200), default=12, show_default=True, help="Scenes on the sheet.")
 @click.option("--dry-run", is_flag=True, help="Say what would be drawn.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def preview_command(out: Path, count: int, dry_run: bool, as_json: bool, **values: Any) -> None:
     """Draw a contact sheet: image, flow (Middlebury colours), classes, instances and parts."""
     spec = _spec(**values)
     if not dry_run:
-        import io
-
-        from PIL import Image
-
-        from ssl_motion.fileio import write_atomically
+        from ssl_motion.propagation.outputs import write_png
         from ssl_motion.puppets.preview import contact_sheet
 
-        buffer = io.BytesIO()
-        Image.fromarray(contact_sheet(spec, count=count)).save(buffer, "PNG")
-        write_atomically(out, lambda file: file.write(buffer.getvalue()))
+        write_png(out, contact_sheet(spec, count=count))
     if as_json:
         import json
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import device_option, json_option, option_group, runs_option
 from ssl_motion.cli.executor_options import executor_options
-from ssl_motion.cli.option_groups import option_group
 
 if TYPE_CHECKING:
     from ssl_motion.executors import JobStatus
     from ssl_motion.sweep import Job, SuiteSpec
 
 _run_options = option_group(
-    click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
+    runs_option,
     click.option("--jobs", type=click.IntRange(1), help="Runs side by side [one per CPU core; 1 with a GPU]."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    device_option,
     click.option("--out", metavar="DIR", help="Folder of the reports [RUNS/reports/SUITE]."),
     click.option("--dry-run", is_flag=True, help="Print the runs, which are there, how long the others take; stop."),
-    click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON."),
+    json_option(),
 )
 
 

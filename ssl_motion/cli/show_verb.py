@@ -4,11 +4,13 @@ from typing import Any
 
 import click
 
+from ssl_motion.cli.common_options import json_option, runs_option
+
 
 @click.command("show", short_help="Show one run.")
 @click.argument("run")
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@runs_option
+@json_option("everything")
 def command(run: str, runs_folder: str | None, as_json: bool) -> None:
     """Show RUN: its state, figures, spec, files and provenance, and the command that repeats it.
 

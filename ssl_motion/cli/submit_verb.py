@@ -2,12 +2,14 @@
 
 import click
 
+from ssl_motion.cli.common_options import json_option, runs_option
+
 
 @click.command("submit", short_help="Put a finished run's record among those that are shared.")
 @click.argument("run")
 @click.option("--out", metavar="DIR", default="reports/records", show_default=True, help="Folder of records.")
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@runs_option
+@json_option("what was written")
 def command(run: str, out: str, runs_folder: str | None, as_json: bool) -> None:
     """Write the record of RUN, a finished transfer run or ensemble, into a folder of records.
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import device_option, json_option, runs_option, threads_option, workers_option
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -43,10 +45,10 @@ DEFAULT_TASK = "voc_fcn"
     metavar="KEY=VALUE",
     help="Change a key of the MMEngine recipe, such as optim_wrapper.optimizer.weight_decay=0; may be repeated.",
 )
-@click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs].")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Loader processes.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads of torch [torch's choice].")
+@runs_option
+@device_option
+@workers_option
+@threads_option
 @click.option(
     "--tracker",
     "trackers",
@@ -60,7 +62,7 @@ DEFAULT_TASK = "voc_fcn"
     help="Print what would run, its identity and whether it is there, look for what it would stumble over, and stop.",
 )
 @click.option("--force", is_flag=True, help="Run again; an existing folder is moved aside.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@json_option()
 def command(
     spec_file: str | None,
     task: str | None,

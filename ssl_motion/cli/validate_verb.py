@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssl_motion.cli.common_options import json_option
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @click.command("validate", short_help="Check records: format, identity, figures, repetitions.")
 @click.argument("paths", nargs=-1, metavar="[FOLDER|FILE]...")
-@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+@json_option("the faults")
 def command(paths: tuple[str, ...], as_json: bool) -> None:
     """Check records of FOLDERs (of records, or of runs) and FILEs [those committed with this checkout].
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssl_motion.cli.option_groups import option_group
+from ssl_motion.cli.common_options import device_option, json_option, option_group, runs_option
 
 if TYPE_CHECKING:
     from ssl_motion.inspection.models import Inspected
@@ -67,9 +67,9 @@ _output_options = option_group(
         callback=_png,
         help="PNG file [visualised/ in the folder of the first run; else here].",
     ),
-    click.option("--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON."),
+    runs_option,
+    device_option,
+    json_option(),
 )
 
 
@@ -118,11 +118,11 @@ def kernel_command(
     It is known of Puppets and of the data sets of `ssl-bench prepare` (--data).
     """
     from ssl_motion.inspection.figures import kernel_figure
-    from ssl_motion.propagation.guidance import parse_numbers
+    from ssl_motion.propagation.guidance import parse_points
 
-    points = [parse_numbers(text, "--at", ("x", "y")) for text in at]
+    points = parse_points(at, "--at")
     models = _models(stage=stage, seed=seed, **options)
-    sheet = kernel_figure(models, _images(models, **options), stage, [(x, y) for x, y in points])
+    sheet = kernel_figure(models, _images(models, **options), stage, points)
     _write(sheet, "kernel", models, stage, out, as_json)
 
 

@@ -6,7 +6,6 @@ that data sets and image sizes share a codebook: to a frame whose shorter side h
 by the same factor, which keeps directions. The authors' frames are 195x260.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +16,7 @@ from pydantic import Field, model_validator
 
 from ssl_motion.data.sample import UNKNOWN_LABEL, BoolArray, Float32Array, FlowSample, UInt8Array
 from ssl_motion.errors import DataError, UsageError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import read_json_object, write_json
 from ssl_motion.flow.kmeans import MAX_CLUSTERS, kmeans, nearest
 from ssl_motion.progress import Progress
 from ssl_motion.seeding import generator
@@ -199,11 +198,9 @@ def load_codebook(path: Path) -> Codebook:
     """
     how = "`ssl-bench codebook PAIRS --out FILE` writes one"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
     except FileNotFoundError:
         raise UsageError(f"no codebook {path}; {how}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is no codebook: {error}; {how}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} is no codebook: it holds no object; {how}")
     return parse_spec(Codebook, content, str(path))

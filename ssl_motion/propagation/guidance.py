@@ -4,15 +4,15 @@ Coordinates are pixels of the original image, whatever the network's size: x to 
 the upper left pixel. An arrow is the displacement of the point at its foot.
 """
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import FiniteFloat
 
 from ssl_motion.errors import UsageError
+from ssl_motion.fileio import read_json_object
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
 
@@ -80,6 +80,19 @@ def parse_numbers(text: str, what: str, names: tuple[str, ...]) -> tuple[float, 
     return values
 
 
+def parse_points(texts: Sequence[str], what: str) -> list[PointNumbers]:
+    """Read points, "x,y" of each.
+
+    Args:
+        texts: such as "120,80".
+        what: the option, for messages.
+
+    Raises:
+        UsageError: One is no point; it is named.
+    """
+    return [(x, y) for x, y in (parse_numbers(text, what, ("x", "y")) for text in texts)]
+
+
 def read_guidance(path: Path) -> Guidance:
     """Read a guidance file.
 
@@ -87,9 +100,8 @@ def read_guidance(path: Path) -> Guidance:
         UsageError: There is none, or it is not of the form that `Guidance` describes; the key is named.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_object(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as guidance (JSON): {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f'{path}: expected {{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]}}')
+        form = '{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]}'
+        raise UsageError(f"{path}: cannot be read as guidance (JSON): {error}; expected {form}") from error
     return parse_spec(Guidance, content, str(path))

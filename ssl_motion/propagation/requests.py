@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
-from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, PointNumbers, parse_numbers, read_guidance
+from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, parse_numbers, parse_points, read_guidance
 from ssl_motion.propagation.photographs import read_photograph
 from ssl_motion.video.discover import list_images
 
@@ -60,11 +60,7 @@ def given_guidance(arrows: Sequence[str], stills: Sequence[str], file: Path | No
     for text in arrows:
         x, y, dx, dy = parse_numbers(text, "--arrow", ("x", "y", "dx", "dy"))
         more_arrows.append((x, y, dx, dy))
-    more_stills: list[PointNumbers] = []
-    for text in stills:
-        x, y = parse_numbers(text, "--still", ("x", "y"))
-        more_stills.append((x, y))
-    return Guidance(arrows=[*base.arrows, *more_arrows], stills=[*base.stills, *more_stills])
+    return Guidance(arrows=[*base.arrows, *more_arrows], stills=[*base.stills, *parse_points(stills, "--still")])
 
 
 def output_folder(source: Path) -> Path:

@@ -4,7 +4,6 @@ A finished chunk leaves a receipt in `.receipts`; an interrupted run does the mi
 names a layout only once the whole of it is there.
 """
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,7 +16,7 @@ import cv2
 from filelock import FileLock, Timeout
 
 from ssl_motion.errors import DataError, RunError, UsageError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import read_json_object, write_json
 from ssl_motion.progress import Progress
 from ssl_motion.puppets.labels import CLASSES, PARTS
 from ssl_motion.puppets.layouts import LAYOUTS, Chunk, Layout, chunks, finish, index_files, shard_path, write_chunk
@@ -40,7 +39,7 @@ def dataset_spec(folder: Path) -> PuppetsSpec:
         DataError: It holds none, or one of another version of the generator.
     """
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json_object(folder / MANIFEST)
         version, spec = content["generator_version"], PuppetsSpec.model_validate(content["spec"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / MANIFEST}: expected the description of a Puppets data set: {error}") from error
@@ -147,18 +146,17 @@ def _receipt_path(folder: Path, chunk: Chunk) -> Path:
 
 def _receipt(folder: Path, chunk: Chunk) -> dict[str, Any] | None:
     try:
-        content: dict[str, Any] = json.loads(_receipt_path(folder, chunk).read_text(encoding="utf-8"))
+        return read_json_object(_receipt_path(folder, chunk))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f"{_receipt_path(folder, chunk)} is damaged ({error}). Remove it and repeat.") from error
-    return content
 
 
 def _manifest(folder: Path) -> list[str]:
     """Layouts that are there in full."""
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json_object(folder / MANIFEST)
         return [str(layout) for layout in content["layouts"]]
     except (FileNotFoundError, NotADirectoryError):
         return []

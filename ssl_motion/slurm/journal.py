@@ -3,13 +3,12 @@
 Two files say how a job stands: the journal is the submitting command's, and each job's state file is the job's own.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ssl_motion.errors import DataError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import read_json_object, write_json
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,8 @@ class Journal:
         self.entries: dict[str, Entry] = {}
         if path.is_file():
             try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                self.entries = {name: Entry(**entry) for name, entry in content.items()}
-            except (ValueError, TypeError, AttributeError) as error:
+                self.entries = {name: Entry(**entry) for name, entry in read_json_object(path).items()}
+            except (ValueError, TypeError) as error:
                 cure = "Look for jobs of the suite with squeue, cancel them, and remove the file."
                 raise DataError(f"{path} is damaged ({error}). {cure}") from error
 
@@ -92,7 +90,6 @@ class State:
 def read_state(path: Path) -> State | None:
     """Read a job's state; None where it has not started."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return State(**content)
+        return State(**read_json_object(path))
     except (OSError, ValueError, TypeError):
         return None

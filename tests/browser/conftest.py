@@ -100,29 +100,49 @@ def browser():
 
 
 @pytest.fixture
-def open_page(browser, site):
-    """Open pages; at the end: no console message, no error, no request but for the site's own files."""
+def watched_page(browser):
+    """Make pages; at the end: no console message, no error, no failed request, none to elsewhere, nothing injected."""
     contexts, complaints = [], []
-    root = site[0].as_uri() + "/"
 
-    def open_(name="index.html", scheme="light", width=1366, height=900, **options):
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
+    def failed(request, ignore):
+        if ignore is None or ignore not in (request.failure or ""):
+            complaints.append(f"failed: {request.url} {request.failure}")
+
+    def make(*allowed, context=None, quiet=True, ignore=None, **options):
+        """A page that may ask for addresses that begin with `allowed`.
+
+        Whoever gives a `context` closes it. Unless it is `quiet`, the console and failed requests tell nothing;
+        failures with the word `ignore` never do.
+        """
+        if context is None:
+            context = browser.new_context(**options)
+            contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+        if quiet:
+            page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+            page.on("requestfailed", lambda request: failed(request, ignore))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-        page.on(
-            "request",
-            lambda request: request.url.startswith((root, "data:", "blob:")) or complaints.append(request.url),
-        )
-        page.goto(root + name)
+        page.on("request", lambda request: request.url.startswith(allowed) or complaints.append(request.url))
         return page
 
-    yield open_
+    yield make
     for context in contexts:
         for page in context.pages:
             assert page.evaluate("window.hacked") is None
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def open_page(watched_page, site):
+    """Open pages of the site, which ask for its own files alone."""
+    root = site[0].as_uri() + "/"
+
+    def open_(name="index.html", scheme="light", width=1366, height=900, **options):
+        view = {"color_scheme": scheme, "viewport": {"width": width, "height": height}}
+        page = watched_page(root, "data:", "blob:", **view, **options)
+        page.goto(root + name)
+        return page
+
+    return open_

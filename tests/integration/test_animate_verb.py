@@ -7,30 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 
 from ssl_motion.animation.render import render, warp_frame
 from ssl_motion.animation.script import MotionScript
-from ssl_motion.cli import cli
 from ssl_motion.data.sample import UInt8Array
-from ssl_motion.errors import SSLMotionError, UsageError
+from ssl_motion.errors import UsageError
 from ssl_motion.flow.formats import read_flo
 from ssl_motion.propagation.predictor import MotionPredictor
 from ssl_motion.whole_models import load_whole_model
 
-_copied = runpy.run_path(str(Path(__file__).resolve().parents[1] / "copied_vectors.py"))
+TESTS = Path(__file__).resolve().parents[1]
+bench = runpy.run_path(str(TESTS / "verbs.py"))["bench"]
+save_published = runpy.run_path(str(TESTS / "cmp_network_reference.py"))["save_published"]
+_copied = runpy.run_path(str(TESTS / "copied_vectors.py"))
 SCRIPT = {"fps": 8, "keys": [{"frame": 1, "arrows": [[9, 9, 0, 0]]}, {"frame": 5, "arrows": [[9, 9, 12, -8]]}]}
 SHIFTS = [(0, 0), (0, 0), (3, -2), (6, -4), (9, -6), (12, -8)]
-
-
-def bench(*arguments: Any) -> Result:
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-    if isinstance(result.exception, SSLMotionError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result
 
 
 @pytest.fixture
@@ -136,9 +128,7 @@ def test_wrong_usage_is_said_before_a_model_is_looked_for(
 
 def test_published_weights_with_skip_layers_animate(tmp_path: Path) -> None:
     """Frames of a narrow model in the authors' format are the image warped by the flow that `propagate` writes."""
-    naive = runpy.run_path(str(Path(__file__).resolve().parents[1] / "cmp_network_reference.py"))
-    parameters = naive["recipe"](naive["model_shapes"]("resnet50", 8, 24, 8, [1, 2, 4], True), seed=5)
-    torch.save({"step": 1, "state_dict": {f"module.{k}": v for k, v in parameters.items()}}, tmp_path / "demo.pth.tar")
+    save_published(tmp_path / "demo.pth.tar")
     image = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / "picture.png")
     (tmp_path / "motion.json").write_text(json.dumps({"keys": [{"frame": 0, "arrows": [[20, 30, 15, -4]]}]}))

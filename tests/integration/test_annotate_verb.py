@@ -7,30 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 from pycocotools.coco import COCO
 
 from ssl_motion.annotation.export import decode_mask
 from ssl_motion.annotation.procedure import AnnotationSettings, annotate
-from ssl_motion.cli import annotate_verb, cli
-from ssl_motion.errors import SSLMotionError, UsageError
+from ssl_motion.cli import annotate_verb
+from ssl_motion.errors import UsageError
 from ssl_motion.propagation.photographs import read_photograph
 from ssl_motion.propagation.predictor import MotionPredictor
 from ssl_motion.whole_models import load_whole_model
 
 TESTS = Path(__file__).resolve().parents[1]
-_naive = runpy.run_path(str(TESTS / "cmp_network_reference.py"))
+bench = runpy.run_path(str(TESTS / "verbs.py"))["bench"]
+save_published = runpy.run_path(str(TESTS / "cmp_network_reference.py"))["save_published"]
 planted = runpy.run_path(str(TESTS / "planted_motion.py"))["planted"]
-
-
-def bench(*arguments: Any) -> Result:
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-    if isinstance(result.exception, SSLMotionError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result
 
 
 @pytest.fixture
@@ -93,9 +84,7 @@ def test_nothing_found_is_said(boxes: Path) -> None:
 
 def test_published_weights_with_skip_layers(tmp_path: Path) -> None:
     """A narrow model in the authors' format; what it predicts is held to formulas in test_propagate_verb.py."""
-    shapes = _naive["model_shapes"]("resnet50", 8, 24, 8, [1, 2, 4], True)
-    state = {f"module.{name}": tensor for name, tensor in _naive["recipe"](shapes, seed=5).items()}
-    torch.save({"step": 1, "state_dict": state}, tmp_path / "demo.pth.tar")
+    save_published(tmp_path / "demo.pth.tar")
     image = tmp_path / "picture.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)).save(image)
     options = ["--weights", tmp_path / "demo.pth.tar", "--size", 64, "--out", tmp_path / "out"]

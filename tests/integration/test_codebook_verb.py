@@ -1,18 +1,18 @@
 """`ssl-bench codebook`, and runs that are given what it wrote."""
 
 import json
+import runpy
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from ssl_motion.cli import cli
 from ssl_motion.errors import SSLMotionError, UsageError
 from ssl_motion.flow.codebook import load_codebook
 from ssl_motion.puppets import ensure_dataset
 from ssl_motion.spec import PuppetsSpec
 
+bench = runpy.run_path(str(Path(__file__).resolve().parents[1] / "verbs.py"))["bench"]
 WORLD = {"world": "still", "size": 48, "seed": 5, "pairs": 24, "val_pairs": 4}
 WORLD |= dict.fromkeys(("train_images", "val_images", "test_images"), 0)
 QUICK = ["--clusters", "9", "--pixels", "200"]
@@ -29,14 +29,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs(store: Path) -> str:
     (folder,) = (store / "data").glob("puppets-*")
     return str(folder / "shards")
-
-
-def bench(*arguments: str) -> Result:
-    result = CliRunner().invoke(cli, list(arguments))
-    if isinstance(result.exception, SSLMotionError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result
 
 
 def test_it_writes_file_and_picture_once(pairs: str, tmp_path: Path) -> None:

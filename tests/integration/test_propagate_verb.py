@@ -3,19 +3,16 @@
 import json
 import runpy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from click.testing import CliRunner, Result
 from PIL import Image
 
 from ssl_motion.backbones import build_backbone
-from ssl_motion.cli import cli
 from ssl_motion.engine.plan import make_plan
-from ssl_motion.errors import SSLMotionError, UsageError
+from ssl_motion.errors import UsageError
 from ssl_motion.flow.formats import read_flo, read_kitti
 from ssl_motion.models import LAST
 from ssl_motion.spec import PretrainSpec
@@ -23,16 +20,9 @@ from ssl_motion.store import Store
 from ssl_motion.sweep import load_suite, plan
 
 TESTS = Path(__file__).resolve().parents[1]
+bench = runpy.run_path(str(TESTS / "verbs.py"))["bench"]
 _naive = runpy.run_path(str(TESTS / "cmp_network_reference.py"))
 _copied = runpy.run_path(str(TESTS / "copied_vectors.py"))
-
-
-def bench(*arguments: Any) -> Result:
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-    if isinstance(result.exception, SSLMotionError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result
 
 
 @pytest.fixture
@@ -105,9 +95,7 @@ def test_a_folder_of_images_with_guidance_is_a_batch(copying: Path, tmp_path: Pa
 
 def test_published_weights_with_skip_layers_are_computed_as_published(tmp_path: Path) -> None:
     """A narrow model in the authors' format, against formulas in float64 from its image and arrows on."""
-    shapes = _naive["model_shapes"]("resnet50", 8, 24, 8, [1, 2, 4], True)
-    parameters = _naive["recipe"](shapes, seed=5)
-    torch.save({"step": 1, "state_dict": {f"module.{k}": v for k, v in parameters.items()}}, tmp_path / "demo.pth.tar")
+    parameters = _naive["save_published"](tmp_path / "demo.pth.tar")
     image = photograph(tmp_path / "picture.png", 64, 80)
     options = ["--arrow", "20,30,15,-4", "--arrow", "61,8,-3,9", "--still", "5,50"]
     files = ["--weights", tmp_path / "demo.pth.tar", "--out", tmp_path / "out"]

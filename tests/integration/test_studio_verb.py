@@ -9,25 +9,17 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra `studio`")
 
-from ssl_motion.cli import cli, studio_verb
-from ssl_motion.errors import RunError, SSLMotionError, UsageError
+from ssl_motion.cli import studio_verb
+from ssl_motion.errors import RunError, UsageError
 from ssl_motion.studio import server
 
 TESTS = Path(__file__).resolve().parents[1]
+bench = runpy.run_path(str(TESTS / "verbs.py"))["bench"]
 parts = runpy.run_path(str(TESTS / "studio_session.py"))
-
-
-def bench(*arguments):
-    result = CliRunner().invoke(cli, ["studio", *map(str, arguments)])
-    if isinstance(result.exception, SSLMotionError):
-        raise result.exception
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.output
 
 
 @pytest.fixture
@@ -47,33 +39,33 @@ def served(tmp_path, monkeypatch):
 
 def test_a_folder_is_served_and_its_session_lies_in_it(served, tmp_path):
     folder = parts["make_folder"](tmp_path / "photographs")
-    said = bench("photographs", "--port", 5000)
+    said = bench("studio", "photographs", "--port", 5000).output
     assert "http://127.0.0.1:1/?token=x" in said
     (call,) = served
     assert call["folder"] == Path("photographs")
     assert call["session"] == Path("photographs/.ssl-motion-studio")
     assert (call["host"], call["port"]) == ("127.0.0.1", 5000)
     assert call["model"] == "MovesByColour, seen at 64 px, on cpu"
-    bench(folder, "--session", "elsewhere")
+    bench("studio", folder, "--session", "elsewhere")
     assert served[1]["session"] == Path("elsewhere")
 
 
 def test_without_a_folder_there_are_pictures_of_the_built_in_world(served, tmp_path):
-    bench()
+    bench("studio")
     assert served[0]["folder"] == Path("studio")
     pictures = sorted((tmp_path / "studio").glob("*.png"))
     assert len(pictures) == studio_verb.PUPPETS
     assert Image.open(pictures[0]).size == (256, 256)
     before = pictures[0].stat().st_mtime_ns
-    bench()
+    bench("studio")
     assert pictures[0].stat().st_mtime_ns == before  # what is there is not rendered again
 
 
 def test_what_cannot_be_served_is_said_before_a_model_is_read(served):
     with pytest.raises(UsageError, match="no such folder: nowhere"):
-        bench("nowhere")
+        bench("studio", "nowhere")
     with pytest.raises(UsageError, match="one address"):
-        bench("--host", "0.0.0.0")
+        bench("studio", "--host", "0.0.0.0")
     assert served == []
 
 
@@ -82,14 +74,14 @@ def test_a_missing_extra_is_named(served, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(UsageError, match=r"ssl-motion\[studio\]"):
-        bench()
+        bench("studio")
 
 
 def test_the_page_that_opens_the_browser_is_for_the_user_alone(served, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr("click.launch", opened.append)
     (tmp_path / "session").mkdir()
-    bench("--open", "--session", "session")
+    bench("studio", "--open", "--session", "session")
     (path,) = opened
     assert "token" not in path
     assert 'content="0;url=http://127.0.0.1:1/?token=x"' in Path(path).read_text()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ssl_motion.animation.script import MotionScript, read_script
 from ssl_motion.errors import UsageError
+from ssl_motion.propagation.guidance import read_guidance
 
 numbers = st.integers(-400, 400).map(lambda number: number / 8)
 
@@ -88,9 +89,12 @@ def test_faults_name_the_key_frame(tmp_path: Path, content: Any, words: str) -> 
 
 def test_what_is_no_json_and_what_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "motion.json").write_text('{"keys": [')
-    for name in ("motion.json", "none.json"):
-        with pytest.raises(UsageError, match=f"{name}: cannot be read as a motion script"):
+    (tmp_path / "list.json").write_text("[1, 2]")
+    for name in ("motion.json", "list.json", "none.json"):
+        with pytest.raises(UsageError, match=rf'{name}: cannot be read as a motion script .*expected {{"fps"'):
             read_script(tmp_path / name)
+        with pytest.raises(UsageError, match=rf'{name}: cannot be read as guidance .*expected {{"arrows"'):
+            read_guidance(tmp_path / name)
 
 
 def test_a_point_outside_the_image_is_named_with_its_key_frame() -> None:

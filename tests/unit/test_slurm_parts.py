@@ -141,10 +141,11 @@ def test_the_journal_survives_and_says_when_it_is_damaged(tmp_path: Path):
     assert read.entries == {"a": Entry("k", "t", "b", "3", ["1", "2"]), "b": Entry("k", "t", "b")}
     read.drop(["b"])
     assert list(Journal(path).entries) == ["a"]
-    path.write_text("{")
-    with pytest.raises(DataError, match="remove the file"):
-        Journal(path)
-    assert read_state(path) is None
+    for damaged in ("{", "[1]", '{"a": "b"}'):
+        path.write_text(damaged)
+        with pytest.raises(DataError, match="remove the file"):
+            Journal(path)
+        assert read_state(path) is None
 
 
 def test_the_queue_is_read_as_squeue_prints_it(monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ssl_motion.annotation.procedure import AnnotationSettings
-from ssl_motion.presets import PresetSettings
+from ssl_motion.presets import PresetScale, PresetSettings
 from ssl_motion.protocols import Scale
 from ssl_motion_benchmarks.annotation.objects import Layout
 
@@ -14,7 +14,7 @@ PresetName = Literal["puppets_clicks", "davis16_clicks", "voc12_clicks", "coco_c
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(PresetScale):
     """Objects with their true masks.
 
     Attributes:
@@ -28,16 +28,6 @@ class Preset:
     scale: Scale
     layout: Layout
     objects: int | None = None
-
-    @property
-    def builtin(self) -> bool:
-        """Whether it runs on the built-in world."""
-        return self.scale == "builtin"
-
-    @property
-    def test(self) -> Literal["val", "test"]:
-        """The list that is scored."""
-        return "test" if self.builtin else "val"
 
 
 PRESETS: dict[PresetName, Preset] = {

@@ -5,25 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from ssl_motion.annotation.procedure import REFERENCE_SIDE, Annotator
 from ssl_motion.data.label_lists import fixed_order
 from ssl_motion.data.sample import UInt8Array
-from ssl_motion.errors import DataError, UsageError
+from ssl_motion.errors import DataError
 from ssl_motion.model_task import ModelTask
 from ssl_motion.per_image.clicks import PerObjectClicks
+from ssl_motion.preset_task import PresetTaskBase
 from ssl_motion.progress import Progress
-from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, Scale, TaskResult
+from ssl_motion.protocols import PER_IMAGE, DataReport, Metric, RunContext, TaskResult
 from ssl_motion_benchmarks.annotation import baselines, shapes, simulation
 from ssl_motion_benchmarks.annotation.objects import LAYOUTS, PER_CLASS, SMALLEST, ObjectList
-from ssl_motion_benchmarks.annotation.presets import PRESETS, AnnotationConfig
+from ssl_motion_benchmarks.annotation.presets import AnnotationConfig, Preset
 from ssl_motion_benchmarks.annotation.simulation import Answer, Segmenter
 
 _DATASETS = {"voc": "voc2012", "davis": "davis2016", "coco": "coco2017"}
 
 
-class AnnotationByClicks(ModelTask):
+class AnnotationByClicks(ModelTask, PresetTaskBase[AnnotationConfig, Preset]):
     """Interactive segmentation with a model of motion, or with what learns nothing in its place."""
 
     Config = AnnotationConfig
@@ -33,35 +33,22 @@ class AnnotationByClicks(ModelTask):
         Metric("failures90", higher_is_better=False),
         *(Metric(f"IoU{each}") for each in (1, 3, 5)),
     )
-    presets = {name: preset.summary for name, preset in PRESETS.items()}
     baselines = {
         "grabcut": "OpenCV's GrabCut, marks of the clicks as its seeds",
         "random_walker": "scikit-image's random walker, marks of the clicks as its seeds",
     }
 
-    def __init__(self, config: BaseModel) -> None:
-        super().__init__(config)
-        assert isinstance(config, AnnotationConfig)
-        self.settings, self.preset = config, PRESETS[config.preset]
-        if config.evaluate_on == "test" and not self.preset.builtin:
-            raise UsageError(f"evaluate_on: {config.preset} has no masks of a test list; score 'val'")
-
     @property
-    def uses_puppets(self) -> bool:
-        """Whether the preset runs on the built-in world."""
-        return self.preset.builtin
-
-    @property
-    def scale(self) -> Scale:
-        """A preset with changes is not the preset any more."""
-        return "reduced" if self.preset.scale == "full" and self.settings.is_changed else self.preset.scale
+    def no_test_labels(self) -> str:
+        """None of the data sets has any."""
+        return f"{self.settings.preset} has no masks of a test list"
 
     def protocol(self) -> dict[str, Any]:
         """State the facts that make results comparable."""
         preset = self.preset
         return {
             "dataset": "puppets (voc)" if preset.builtin else _DATASETS[preset.layout],
-            "val_split": self._tested,
+            "val_split": self.tested,
             "objects": {
                 "most": self.settings.objects or preset.objects,
                 "per_class": PER_CLASS if preset.layout == "coco" else None,
@@ -100,12 +87,8 @@ class AnnotationByClicks(ModelTask):
             wall_seconds=time.monotonic() - began,
         )
 
-    @property
-    def _tested(self) -> str:
-        return self.settings.evaluate_on or self.preset.test
-
     def _list(self, root: Path) -> ObjectList:
-        return LAYOUTS[self.preset.layout](root, self._tested)
+        return LAYOUTS[self.preset.layout](root, self.tested)
 
     def _segmenter(self, context: RunContext) -> Segmenter:
         if context.baseline is not None:

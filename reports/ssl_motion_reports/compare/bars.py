@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssl_motion_reports.compare.canvas import ONE, OTHER, new_figure, save, style, write_heads
+from ssl_motion_reports.compare.canvas import ONE, OTHER, sheet
 from ssl_motion_reports.compare.differences import Comparison, Difference
 from ssl_motion_reports.formatting import number, plain
 from ssl_motion_reports.picture import FAINT, INK, LINE
@@ -30,13 +30,11 @@ def draw_classes(comparison: Comparison, stem: Path, dpi: int = 160) -> list[Pat
     group, rows = next(iter(comparison.classes.items()))
     rows = tuple(sorted(rows, key=lambda row: -row.value))
     width, height = 8.6, 1.55 + 0.36 * len(rows)
-    with style():
-        figure = new_figure(width, height)
+    title = f"{group} by class, {comparison.title.lower()}"
+    with sheet(comparison, title, width, height, files, dpi) as figure:
         box = (1.75 / width, 0.55 / height, (width - 3.6) / width, (height - 1.5) / height)
         _bars(figure.add_axes(box), rows, group)
-        write_heads(figure, comparison, f"{group} by class, {comparison.title.lower()}", width, height)
         _key(figure, comparison, (0.2 / width, 1 - 0.72 / height))
-        save(figure, files, dpi)
     return files
 
 

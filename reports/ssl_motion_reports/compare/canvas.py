@@ -1,7 +1,8 @@
 """What the pictures of a comparison share: style, colours, heads, writing."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,28 @@ if TYPE_CHECKING:
 ONE, OTHER = "#0072B2", "#E69F00"
 
 
-def style() -> Any:
+@contextmanager
+def sheet(
+    comparison: Comparison, title: str, width: float, height: float, files: Sequence[Path], dpi: int
+) -> Iterator["Figure"]:
+    """An empty figure below its heads, which is saved at the end.
+
+    Args:
+        comparison: whose sides and protocol the heads name.
+        title: what is drawn of it.
+        width: inches.
+        height: inches.
+        files: PNG or SVG, by their names.
+        dpi: pixels per inch.
+    """
+    with _style():
+        figure = _new_figure(width, height)
+        _write_heads(figure, comparison, title, width, height)
+        yield figure
+        _save(figure, files, dpi)
+
+
+def _style() -> Any:
     """Matplotlib's settings, as a context."""
     from matplotlib.style import context
 
@@ -36,7 +58,7 @@ def style() -> Any:
     )
 
 
-def new_figure(width: float, height: float) -> "Figure":
+def _new_figure(width: float, height: float) -> "Figure":
     """An empty figure of so many inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -46,7 +68,7 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def write_heads(figure: "Figure", comparison: Comparison, title: str, width: float, height: float) -> None:
+def _write_heads(figure: "Figure", comparison: Comparison, title: str, width: float, height: float) -> None:
     """Write title, sides and protocol at the top."""
     words = plain(f"{title}: {comparison.one.label} against {comparison.other.label}")
     size = 12 * min(1.0, width * 8.2 / len(words))
@@ -70,6 +92,23 @@ class Grid:
     rows: int
     cell: float
     below: float
+
+    @contextmanager
+    def sheet(self, comparison: Comparison, file: Path, notes: Sequence[str], dpi: int) -> Iterator["Figure"]:
+        """A figure for images of a comparison, which is saved at the end.
+
+        Args:
+            comparison: whose images they are.
+            file: PNG to write.
+            notes: lines at the bottom, the lowest first.
+            dpi: pixels per inch.
+        """
+        title = "Images on which they differ most"
+        with sheet(comparison, title, self.width, self.height, [file], dpi) as figure:
+            yield figure
+            for line, text in enumerate(notes):
+                place = 0.2 / self.width, (0.08 + 0.19 * line) / self.height
+                figure.text(*place, plain(text), fontsize=7.5, color=FAINT)
 
     @property
     def width(self) -> float:
@@ -109,12 +148,18 @@ class Grid:
         return axes
 
 
+def figures_of(comparison: Comparison, name: str) -> list[str]:
+    """What is written under both sides' pictures of an image: their figures, where it has any."""
+    known = next((row for row in comparison.images if row.name == name), None)
+    return ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
+
+
 def cut(text: str, longest: int) -> str:
     """Shorten a text to so many characters."""
     return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def save(figure: "Figure", files: Sequence[Path], dpi: int) -> None:
+def _save(figure: "Figure", files: Sequence[Path], dpi: int) -> None:
     """Write a figure as PNG or SVG, by the files' names, without anything that changes from run to run."""
     for file in files:
         metadata: dict[str, None] = {"Software": None} if file.suffix == ".png" else {"Date": None, "Creator": None}

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.objects import Objects, right_ones
-from ssl_motion_reports.compare.canvas import Grid, cut, new_figure, save, style, write_heads
+from ssl_motion_reports.compare.canvas import Grid, cut, figures_of
 from ssl_motion_reports.compare.differences import Comparison
 from ssl_motion_reports.formatting import plain
-from ssl_motion_reports.picture import FAINT, INK
+from ssl_motion_reports.picture import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,12 +62,13 @@ def draw_detections(
         file.unlink(missing_ok=True)
         return []
     grid = Grid(["truth", comparison.one.label, comparison.other.label], len(pictures), cell=2.9, below=0.5)
-    values = {row.name: row for row in comparison.images}
-    with style():
-        figure = new_figure(grid.width, grid.height)
+    explained = (
+        f"Detections of score {LEAST_SCORE} and more, the best {MOST} of an image; dashed: no free object of that "
+        "class below the box (IoU 0.5)."
+    )
+    with grid.sheet(comparison, file, [note, explained], dpi) as figure:
         for row, each in enumerate(pictures):
-            known = values.get(each.name)
-            below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
+            below = figures_of(comparison, each.name)
             sides = [each.truth, shown(each.one), shown(each.other)]
             for column, (objects, words) in enumerate(zip(sides, [each.name, *below], strict=True)):
                 said = words if len(objects.labels) else f"{words} (nothing found)".strip()
@@ -75,14 +76,6 @@ def draw_detections(
                 axes.imshow(_with_masks(each.image, objects), interpolation="nearest")
                 right = np.ones(len(objects.labels), dtype=bool) if column == 0 else right_ones(objects, each.truth)
                 _boxes(axes, objects, right, classes, is_truth=column == 0)
-        write_heads(figure, comparison, "Images on which they differ most", grid.width, grid.height)
-        explained = (
-            f"Detections of score {LEAST_SCORE} and more, the best {MOST} of an image; dashed: no free object of that "
-            "class below the box (IoU 0.5)."
-        )
-        for line, text in enumerate((note, explained)):
-            figure.text(0.2 / grid.width, (0.08 + 0.19 * line) / grid.height, plain(text), fontsize=7.5, color=FAINT)
-        save(figure, [file], dpi)
     return [file]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_motion_reports.compare.canvas import ONE, OTHER, Grid, new_figure, save, style, write_heads
+from ssl_motion_reports.compare.canvas import ONE, OTHER, Grid, figures_of
 from ssl_motion_reports.compare.differences import Comparison
 from ssl_motion_reports.formatting import plain
-from ssl_motion_reports.picture import FAINT, INK
+from ssl_motion_reports.picture import INK
 
 BOTH_RIGHT, BOTH_WRONG, UNLABELLED = "#f2f3f5", "#3b4048", "#ffffff"
 UInt8Array = npt.NDArray[np.uint8]
@@ -70,21 +70,16 @@ def draw_predictions(
     named = [each for each in used if each < len(classes)]
     legend_rows = -(-len(named) // 8)
     grid = Grid(heads, len(pictures), cell=1.85, below=0.45 + 0.24 * legend_rows)
-    width, height = grid.width, grid.height
-    values = {row.name: row for row in comparison.images}
-    with style():
-        figure = new_figure(width, height)
+    with grid.sheet(comparison, file, [note], dpi) as figure:
         for row, each in enumerate(pictures):
             parts = [
                 each.image,
                 *(_coloured(part, palette) for part in (each.label, each.one, each.other)),
                 _right(each),
             ]
-            known = values.get(each.name)
-            below = ["", ""] if known is None else [f"{known.one:.1f}", f"{known.other:.1f}"]
+            below = figures_of(comparison, each.name)
             for column, (part, words) in enumerate(zip(parts, [each.name, "", *below, ""], strict=True)):
                 grid.axes(figure, row, column, words).imshow(part, interpolation="nearest")
-        write_heads(figure, comparison, "Images on which they differ most", width, height)
         right: list[tuple[str, Any]] = [
             (f"{comparison.one.label} alone", ONE),
             (f"{comparison.other.label} alone", OTHER),
@@ -98,11 +93,9 @@ def draw_predictions(
                 for name, colour in entries
             ]
             figure.legend(
-                handles=handles, loc="lower left", bbox_to_anchor=(0.15 / width, place / height), frameon=False,
-                ncols=8, fontsize=7.5, handletextpad=0.1, columnspacing=1.0, borderpad=0, borderaxespad=0,
+                handles=handles, loc="lower left", bbox_to_anchor=(0.15 / grid.width, place / grid.height), ncols=8,
+                frameon=False, fontsize=7.5, handletextpad=0.1, columnspacing=1.0, borderpad=0, borderaxespad=0,
             )  # fmt: skip
-        figure.text(0.2 / width, 0.08 / height, plain(note), fontsize=7.5, color=FAINT)
-        save(figure, [file], dpi)
     return [file]
 
 

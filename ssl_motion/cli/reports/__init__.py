@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_motion.cli.common_options import runs_option
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -19,9 +21,6 @@ FIRST = "Run something first:  ssl-bench run quickstart   (minutes on a laptop)"
 
 def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where records lie: `runs_folder` and `record_folders`."""
-    runs = click.option(
-        "--runs", "runs_folder", metavar="DIR", help="Folder of all runs [$SSL_MOTION_RUNS, else runs]."
-    )
     records = click.option(
         "--records",
         "record_folders",
@@ -29,7 +28,7 @@ def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="DIR",
         help="Further records: a folder of JSON files, or another runs folder; may be repeated.",
     )
-    return runs(records(function))
+    return runs_option(records(function))
 
 
 def own_records(runs: "Path", folders: tuple[str, ...]) -> "tuple[list[ResultRecord], dict[str, Path]]":

@@ -2,6 +2,7 @@
 
 import click
 
+from ssl_motion.cli.common_options import json_option
 from ssl_motion.cli.reports import curves_of, own_records, record_options
 
 
@@ -9,7 +10,7 @@ from ssl_motion.cli.reports import curves_of, own_records, record_options
 @click.argument("suite", nargs=-1)
 @record_options
 @click.option("--out", metavar="DIR", help="Folder to write into [RUNS/reports/curves].")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@json_option("what was written")
 def command(
     suite: tuple[str, ...], runs_folder: str | None, record_folders: tuple[str, ...], out: str | None, as_json: bool
 ) -> None:

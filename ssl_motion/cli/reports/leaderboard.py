@@ -2,6 +2,7 @@
 
 import click
 
+from ssl_motion.cli.common_options import json_option
 from ssl_motion.cli.reports import FIRST, own_records, record_options
 
 
@@ -10,7 +11,7 @@ from ssl_motion.cli.reports import FIRST, own_records, record_options
 @click.option("--out", metavar="DIR", help="Folder to write into [RUNS/reports/leaderboard].")
 @click.option("--task", help="Only this task.")
 @click.option("--no-published", is_flag=True, help="Leave published numbers out.")
-@click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
+@json_option("the leaderboard")
 def command(
     runs_folder: str | None,
     record_folders: tuple[str, ...],

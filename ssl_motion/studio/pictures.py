@@ -27,6 +27,9 @@ MOST_SIDE = 20_000
 LEAST_SIDE = 16
 """Shortest side that is taken: below it there is nothing to see for a network."""
 
+MOST_SLENDER = 16
+"""Longest side that is taken, in shorter sides: networks see the shorter one at a set size, and the other in proportion."""
+
 THUMBNAIL_SIDE = 160
 DISPLAY_SIDE = 2048
 """Longer sides, in pixels, of thumbnails and of pictures on the canvas."""
@@ -64,6 +67,8 @@ def check_picture(path: Path) -> str:
         raise UsageError(f"{name}: {width} x {height} pixels; {_too_large()}")
     if min(width, height) < LEAST_SIDE:
         raise UsageError(f"{name}: {width} x {height} pixels; expected at least {LEAST_SIDE} on each side")
+    if max(width, height) > MOST_SLENDER * min(width, height):
+        raise UsageError(f"{name}: {width} x {height} pixels; expected one side at most {MOST_SLENDER} times the other")
     assert kind is not None, "Pillow names the format of what it opened"
     return kind
 

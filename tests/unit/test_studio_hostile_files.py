@@ -1,0 +1,56 @@
+"""Files that were made to harm whoever opens them in the studio, each refused or survived at little cost."""
+
+import io
+import runpy
+import struct
+import zlib
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi", reason="needs the extra `studio`")
+from fastapi.testclient import TestClient
+
+from ssl_motion.studio import pictures
+from ssl_motion.studio.app import create_app
+
+parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
+BEARER = {"Authorization": f"Bearer {parts['TOKEN']}"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return parts["make_folder"](tmp_path / "pictures")
+
+
+@pytest.fixture
+def client(tmp_path, folder):
+    app = create_app(parts["make_studio"](folder, tmp_path / "session"), parts["TOKEN"], frozenset({parts["HOST"]}))
+    return TestClient(app, base_url=f"http://{parts['HOST']}", headers=BEARER, raise_server_exceptions=False)
+
+
+def encoded(kind: str, size=(64, 48), **options) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def tiff(start: bytes, tags: dict[int, tuple[int, int]]) -> bytes:
+    """A little-endian TIFF of bytes that begin as `start` does, with its directory at their end: {tag: (type, value)}."""
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(tags.items()))
+    return b"II*\0" + struct.pack("<I", 8 + len(start)) + start + struct.pack("<H", len(tags)) + directory + bytes(4)
+
+
+GREY = {256: (4, 64), 257: (4, 48), 258: (3, 8), 262: (3, 1), 277: (3, 1)}  # 64 x 48 pixels of 8 bits
+
+
+def test_pictures_that_a_network_would_see_enormous_are_refused(client):
+    # The shorter side is brought to the network's: 16 x 20,000 pixels at 384 would be 184 megapixels.
+    answer = client.post("/api/pictures?name=strip.png", content=encoded("PNG", (20_000, 16)))
+    assert answer.status_code == 422
+    assert "16 times" in answer.json()["error"]
+    assert client.post("/api/pictures?name=panorama.png", content=encoded("PNG", (16 * 20, 20))).status_code == 200

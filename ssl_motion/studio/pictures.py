@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 from PIL import Image
+from PIL.ExifTags import Base
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
@@ -57,13 +58,14 @@ def check_picture(path: Path) -> str:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             (width, height), kind = picture.size, picture.format
+            inner = _tile(picture)
     except Image.DecompressionBombError:
         raise UsageError(f"{name}: {_too_large()}") from None
     except (OSError, ValueError, SyntaxError):
         raise UsageError(
             f"{name}: {'empty file' if not size else 'not a picture, or damaged'}; expected one of {', '.join(FORMATS)}"
         ) from None
-    if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
+    if max(width * height, inner) > MOST_PIXELS or max(width, height) > MOST_SIDE:
         raise UsageError(f"{name}: {width} x {height} pixels; {_too_large()}")
     if min(width, height) < LEAST_SIDE:
         raise UsageError(f"{name}: {width} x {height} pixels; expected at least {LEAST_SIDE} on each side")
@@ -71,6 +73,12 @@ def check_picture(path: Path) -> str:
         raise UsageError(f"{name}: {width} x {height} pixels; expected one side at most {MOST_SLENDER} times the other")
     assert kind is not None, "Pillow names the format of what it opened"
     return kind
+
+
+def _tile(picture: Image.Image) -> int:
+    """Pixels of a TIFF's tiles, which are decoded whole however small the picture is that is cut from them; else 0."""
+    tags = getattr(picture, "tag_v2", {})
+    return int(tags.get(Base.TileWidth, 0)) * int(tags.get(Base.TileLength, 0))
 
 
 def _too_large() -> str:

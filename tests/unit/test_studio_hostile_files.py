@@ -54,3 +54,13 @@ def test_pictures_that_a_network_would_see_enormous_are_refused(client):
     assert answer.status_code == 422
     assert "16 times" in answer.json()["error"]
     assert client.post("/api/pictures?name=panorama.png", content=encoded("PNG", (16 * 20, 20))).status_code == 200
+
+
+def test_tiles_far_larger_than_their_picture_are_not_unpacked(client):
+    # 64 x 48 pixels; but the tile that they are cut from has 400 million, in 400 kB.
+    packed = zlib.compress(bytes(1000))
+    tile = {259: (3, 8), 322: (4, 20_000), 323: (4, 20_000), 324: (4, 8), 325: (4, len(packed))}
+    answer = client.post("/api/pictures?name=a.tif", content=tiff(packed, {**GREY, **tile}))
+    assert answer.status_code == 422
+    assert "megapixels" in answer.json()["error"]
+    assert client.post("/api/pictures?name=b.tif", content=encoded("TIFF", compression="tiff_lzw")).status_code == 200

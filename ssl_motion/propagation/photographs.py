@@ -1,6 +1,7 @@
 """Reading the pictures that people bring."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
 
 
-def read_photograph(path: Path) -> UInt8Array:
+def read_photograph(path: Path, formats: Sequence[str] | None = None) -> UInt8Array:
     """Read a picture upright, as viewers show it: turned as its EXIF says, so that coordinates read off a viewer hold.
 
     Anything beyond RGB goes: transparency is dropped, of an animation the first picture counts.
 
     Args:
         path: PNG, JPEG or another format of Pillow.
+        formats: Pillow's names of those that may be tried [all]: a file can be a picture of several at once.
 
     Returns:
         uint8 [H, W, 3] RGB.
@@ -26,7 +28,7 @@ def read_photograph(path: Path) -> UInt8Array:
             takes for sane (179 megapixels).
     """
     try:
-        with path.open("rb") as file, Image.open(file) as picture:
+        with path.open("rb") as file, Image.open(file, formats=formats) as picture:
             if picture.mode.startswith(("I", "F")):
                 raise UsageError(f"{path}: image of type {picture.mode}; expected 8 bits a channel")
             return np.array(ImageOps.exif_transpose(picture).convert("RGB"), np.uint8)

@@ -96,7 +96,7 @@ def read_picture(path: Path) -> UInt8Array:
     """
     check_picture(path)
     try:
-        return read_photograph(path)
+        return read_photograph(path, FORMATS)
     except UsageError as error:  # the browser needs to know no folders
         raise UsageError(str(error).replace(str(path), path.name)) from error
 

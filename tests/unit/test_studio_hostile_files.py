@@ -64,3 +64,21 @@ def test_tiles_far_larger_than_their_picture_are_not_unpacked(client):
     assert answer.status_code == 422
     assert "megapixels" in answer.json()["error"]
     assert client.post("/api/pictures?name=b.tif", content=encoded("TIFF", compression="tiff_lzw")).status_code == 200
+
+
+def disguised() -> bytes:
+    """A TIFF of 64 x 48 pixels, which is also a picture of 7000 x 7000 in Pillow's format IM."""
+    other = b"a:x\r\nImage type: Greyscale image\r\nImage size (x*y): 7000*7000\r\nFile size (no of images): 1\r\n\x1a"
+    grey = (64 * 48) * b"\x80"
+    where = {259: (3, 1), 273: (4, 8 + 600), 278: (4, 48), 279: (4, len(grey))}
+    return tiff(other.ljust(600, b"\0") + grey + bytes(7000 * 7000), {**GREY, **where})
+
+
+def test_a_picture_is_read_in_the_format_that_it_was_checked_in(tmp_path):
+    (tmp_path / "a.tif").write_bytes(disguised())
+    with Image.open(tmp_path / "a.tif") as picture:
+        assert picture.size == (7000, 7000)  # what Pillow takes it for, if it may choose
+    assert pictures.check_picture(tmp_path / "a.tif") == "TIFF"
+    pixels = pictures.read_picture(tmp_path / "a.tif")
+    assert pixels.shape == (48, 64, 3)
+    assert (pixels == 128).all()

@@ -72,7 +72,7 @@ def check_picture(path: Path) -> str:
     if max(width, height) > MOST_SLENDER * min(width, height):
         raise UsageError(f"{name}: {width} x {height} pixels; expected one side at most {MOST_SLENDER} times the other")
     assert kind is not None, "Pillow names the format of what it opened"
-    return kind
+    return "JPEG" if kind == "MPO" else kind  # several JPEGs in one file, of which the first counts
 
 
 def _tile(picture: Image.Image) -> int:

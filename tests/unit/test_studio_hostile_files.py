@@ -82,3 +82,12 @@ def test_a_picture_is_read_in_the_format_that_it_was_checked_in(tmp_path):
     pixels = pictures.read_picture(tmp_path / "a.tif")
     assert pixels.shape == (48, 64, 3)
     assert (pixels == 128).all()
+
+
+def test_pictures_of_cameras_that_keep_several_in_a_jpeg_are_taken(client):
+    more = [Image.fromarray(parts["flat_picture"]())]
+    buffer = io.BytesIO()
+    Image.fromarray(parts["flat_picture"]()).save(buffer, "MPO", save_all=True, append_images=more)
+    answer = client.post("/api/pictures?name=stereo", content=buffer.getvalue())
+    assert (answer.status_code, answer.json()["name"]) == (200, "stereo.jpg")
+    assert client.get("/api/pictures/added/stereo.jpg").status_code == 200

@@ -1,5 +1,6 @@
 """Pictures as the studio takes and shows them: hostile ones are refused before a pixel is decoded."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -31,15 +32,21 @@ LEAST_SIDE = 16
 MOST_SLENDER = 16
 """Longest side that is taken, in shorter sides: networks see the shorter one at a set size, and the other in proportion."""
 
+MOST_PASSES = 100
+"""Most passes over its pixels that a JPEG is decoded in; progressive ones have about ten. (libtiff's limit, too.)"""
+
 THUMBNAIL_SIDE = 160
 DISPLAY_SIDE = 2048
 """Longer sides, in pixels, of thumbnails and of pictures on the canvas."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # what is no pixels in a JPEG
+_END, _SCAN, _BARE = 0xD9, 0xDA, (0xD8, 0x01)  # end of the picture; a pass; markers that no length follows
 
 _LOSSLESS_PIXELS = 1_000_000  # larger pictures go to the browser as JPEG: PNG would take seconds
 
 
 def check_picture(path: Path) -> str:
-    """Check a file by its size and header alone; no pixel is decoded.
+    """Check a file by its size and headers alone; no pixel is decoded.
 
     Args:
         path: the file.
@@ -72,7 +79,22 @@ def check_picture(path: Path) -> str:
     if max(width, height) > MOST_SLENDER * min(width, height):
         raise UsageError(f"{name}: {width} x {height} pixels; expected one side at most {MOST_SLENDER} times the other")
     assert kind is not None, "Pillow names the format of what it opened"
-    return "JPEG" if kind == "MPO" else kind  # several JPEGs in one file, of which the first counts
+    if kind == "MPO":  # several JPEGs in one file, of which the first counts
+        kind = "JPEG"
+    if kind == "JPEG" and _passes(path.read_bytes()) > MOST_PASSES:
+        raise UsageError(f"{name}: a JPEG in more than {MOST_PASSES} passes; save it anew in another program")
+    return kind
+
+
+def _passes(content: bytes) -> int:
+    """Count the passes over a JPEG's pixels up to its end; beyond `MOST_PASSES` no more are counted."""
+    passes = place = 0
+    while passes <= MOST_PASSES and (found := _MARKER.search(content, place)) and found[0][1] != _END:
+        place = found.end()
+        if found[0][1] not in _BARE:
+            passes += found[0][1] == _SCAN
+            place += int.from_bytes(content[place : place + 2], "big")
+    return passes
 
 
 def _tile(picture: Image.Image) -> int:

@@ -91,3 +91,16 @@ def test_pictures_of_cameras_that_keep_several_in_a_jpeg_are_taken(client):
     answer = client.post("/api/pictures?name=stereo", content=buffer.getvalue())
     assert (answer.status_code, answer.json()["name"]) == (200, "stereo.jpg")
     assert client.get("/api/pictures/added/stereo.jpg").status_code == 200
+
+
+def test_jpegs_of_thousands_of_passes_are_refused(client):
+    content = encoded("JPEG", progressive=True)
+    assert client.post("/api/pictures?name=a.jpg", content=content).status_code == 200
+    last = content.rindex(b"\xff\xda")
+    header = content[last : last + 2 + int.from_bytes(content[last + 2 : last + 4], "big")]
+    # Each of these ten bytes makes the decoder go over all pixels once more; 64 MiB of them are hours.
+    answer = client.post("/api/pictures?name=b.jpg", content=content[:-2] + 200 * header + content[-2:])
+    assert answer.status_code == 422
+    assert "passes" in answer.json()["error"]
+    # What follows a picture, as the films that telephones append, is none of its passes.
+    assert client.post("/api/pictures?name=c.jpg", content=content + 200 * header).status_code == 200

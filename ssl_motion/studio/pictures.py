@@ -1,6 +1,7 @@
 """Pictures as the studio takes and shows them: hostile ones are refused before a pixel is decoded."""
 
 import re
+import threading
 from pathlib import Path
 
 import cv2
@@ -41,6 +42,8 @@ DISPLAY_SIDE = 2048
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # what is no pixels in a JPEG
 _END, _SCAN, _BARE = 0xD9, 0xDA, (0xD8, 0x01)  # end of the picture; a pass; markers that no length follows
+
+_UNPACKING = threading.BoundedSemaphore(2)  # one of 25 megapixels takes 300 MB meanwhile
 
 _LOSSLESS_PIXELS = 1_000_000  # larger pictures go to the browser as JPEG: PNG would take seconds
 
@@ -118,7 +121,8 @@ def read_picture(path: Path) -> UInt8Array:
     """
     check_picture(path)
     try:
-        return read_photograph(path, FORMATS)
+        with _UNPACKING:
+            return read_photograph(path, FORMATS)
     except UsageError as error:  # the browser needs to know no folders
         raise UsageError(str(error).replace(str(path), path.name)) from error
 
@@ -164,7 +168,8 @@ def encode_thumbnail(path: Path) -> bytes:
     """
     if check_picture(path) == "JPEG":
         # libjpeg decodes at 1/2, 1/4 or 1/8; OpenCV asks it to, and turns the picture as its EXIF says.
-        small = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4)
+        with _UNPACKING:
+            small = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4)
         if small is not None and min(small.shape[:2]) >= THUMBNAIL_SIDE:
             return _jpeg(reduced(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), THUMBNAIL_SIDE), 85)
     return _jpeg(reduced(read_picture(path), THUMBNAIL_SIDE), 85)

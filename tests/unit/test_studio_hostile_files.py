@@ -3,9 +3,11 @@
 import io
 import runpy
 import struct
+import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -104,3 +106,23 @@ def test_jpegs_of_thousands_of_passes_are_refused(client):
     assert "passes" in answer.json()["error"]
     # What follows a picture, as the films that telephones append, is none of its passes.
     assert client.post("/api/pictures?name=c.jpg", content=content + 200 * header).status_code == 200
+
+
+def test_few_pictures_are_unpacked_at_a_time(tmp_path, folder, monkeypatch):
+    # A page asks for six thumbnails at once, a program for forty: of 25 megapixels each, that is 10 GB.
+    now, most, lock = 0, 0, threading.Lock()
+
+    def slow(*_):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return np.zeros((20, 20, 3), np.uint8)
+
+    monkeypatch.setattr(pictures, "read_photograph", slow)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(list(pool.map(pictures.encode_thumbnail, 8 * [folder / "one.png"]))) == 8
+    assert most <= 2

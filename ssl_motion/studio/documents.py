@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from ssl_motion.animation.script import MotionScript
 from ssl_motion.data.sample import BoolArray
@@ -21,6 +22,7 @@ from ssl_motion.fileio import write_json
 from ssl_motion.propagation.guidance import Guidance, PointNumbers
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
+from ssl_motion.studio.pictures import MOST_PIXELS
 
 
 class Conflict(RunError):
@@ -37,6 +39,13 @@ class Segmentation(Strict):
 
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
     counts: Annotated[str, Field(pattern=r"^[0-o]*$", max_length=1_000_000)]
+
+    @model_validator(mode="after")
+    def _of_a_picture(self) -> Self:
+        height, width = self.size
+        if height * width > MOST_PIXELS:
+            raise ValueError(f"a mask of {width} x {height} pixels; pictures have at most {MOST_PIXELS / 1e6:.0f} million")
+        return self
 
     def runs(self) -> list[int]:
         """Decode the lengths: 5 bits a character, the sixth says that more follow, differences to the last but one.

@@ -1,0 +1,64 @@
+"""Documents, arrows, clicks and names that were made to harm whoever keeps, reads or exports them."""
+
+import io
+import json
+import runpy
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi", reason="needs the extra `studio`")
+from fastapi.testclient import TestClient
+
+from ssl_motion.annotation.export import encode_mask
+from ssl_motion.errors import DataError
+from ssl_motion.studio.app import create_app
+from ssl_motion.studio.documents import Document, DocumentStore
+from ssl_motion.studio.exports import mask_archive
+from ssl_motion.studio.library import FOLDER, Picture
+
+parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
+BEARER = {"Authorization": f"Bearer {parts['TOKEN']}"}
+ONE = "folder/one.png"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return parts["make_folder"](tmp_path / "pictures")
+
+
+@pytest.fixture
+def client(tmp_path, folder):
+    app = create_app(parts["make_studio"](folder, tmp_path / "session"), parts["TOKEN"], frozenset({parts["HOST"]}))
+    return TestClient(app, base_url=f"http://{parts['HOST']}", headers=BEARER, raise_server_exceptions=False)
+
+
+def notes(mask: np.ndarray, count: int = 1, label: str = "thing") -> dict:
+    """A document with `count` objects of one mask."""
+    each = {"label": label, "positive": [[1, 1]], "negative": [], "segmentation": encode_mask(mask)}
+    return {"objects": count * [each]}
+
+
+def test_masks_are_exported_one_after_the_other(folder):
+    # A thousand objects on 25 megapixels are 100 kB of run lengths, and 25 GB of masks.
+    document = Document.model_validate(notes(np.eye(1000, dtype=bool), 50))
+    tracemalloc.start()
+    archive = mask_archive(Picture(FOLDER, folder / "one.png"), document)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(zipfile.ZipFile(io.BytesIO(archive)).namelist()) == 51
+    assert peak < 15_000_000  # of 50 MB
+
+
+def test_masks_larger_than_any_picture_are_damage(tmp_path):
+    store = DocumentStore(tmp_path)
+    store.write("a", Document())
+    (path,) = tmp_path.iterdir()
+    lie = {"label": "a", "segmentation": {"size": [10**6, 10**6], "counts": "PPPPPPPn0"}}
+    path.write_text(json.dumps({"document": {"objects": [lie]}}))
+    with pytest.raises(DataError, match="1000000 x 1000000"):
+        store.read("a")

@@ -19,6 +19,9 @@ from ssl_motion.spec_text import parse_spec
 ArrowNumbers = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 PointNumbers = tuple[FiniteFloat, FiniteFloat]
 
+LONGEST_ARROW = 100_000.0
+"""Most that an arrow may go along x or y, in pixels: far beyond any image, and within what float32 and drawings hold."""
+
 
 class Guidance(Strict):
     """Sparse motion of one image.
@@ -40,20 +43,25 @@ class Guidance(Strict):
         return np.asarray(rows, np.float64).reshape(-1, 4)
 
     def checked(self, size: tuple[int, int]) -> "Guidance":
-        """Return the guidance itself, or fail where a point lies outside an image.
+        """Return the guidance itself, or fail where a point lies outside an image or an arrow goes beyond all measure.
 
         Args:
             size: (height, width) of the image.
 
         Raises:
-            UsageError: A point lies outside; it is named.
+            UsageError: A point lies outside, or an arrow is longer than `LONGEST_ARROW`; it is named.
         """
         height, width = size
-        for x, y, _, _ in self.vectors:
+        for x, y, dx, dy in self.vectors:
             if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
                 raise UsageError(
                     f"the point ({x:g}, {y:g}) lies outside the image, which is {width} x {height} pixels: "
                     f"x goes from 0 to {width - 1} (right), y from 0 to {height - 1} (down)"
+                )
+            if max(abs(dx), abs(dy)) > LONGEST_ARROW:
+                raise UsageError(
+                    f"the arrow at ({x:g}, {y:g}) goes by ({dx:g}, {dy:g}) pixels: expected at most {LONGEST_ARROW:g} "
+                    "along each"
                 )
         return self
 

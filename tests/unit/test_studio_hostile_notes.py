@@ -62,3 +62,24 @@ def test_masks_larger_than_any_picture_are_damage(tmp_path):
     path.write_text(json.dumps({"document": {"objects": [lie]}}))
     with pytest.raises(DataError, match="1000000 x 1000000"):
         store.read("a")
+
+
+@pytest.mark.parametrize("length", [1e6, 1e19, 1e30, 1e308])
+def test_arrows_beyond_all_measure_are_refused_with_a_reason(client, length):
+    guidance = {"arrows": [[40, 30, length, -length]], "stills": []}
+    keys = [{"frame": 0, "arrows": [[40, 30, 0, 0]]}, {"frame": 2, "arrows": [[40, 30, length, 0]]}]
+    assert client.put(f"/api/documents/{ONE}", json={"guidance": guidance}).status_code == 200  # kept as it is
+    for answer in (
+        client.post(f"/api/predict/{ONE}", json=guidance),
+        client.get(f"/api/export/flow/{ONE}"),
+        client.post(f"/api/clips/{ONE}", json={"script": {"keys": keys}}),
+    ):
+        assert answer.status_code == 422
+        assert "arrow at (40, 30)" in answer.json()["error"]
+
+
+def test_long_arrows_are_still_answered_and_exported(client):
+    guidance = {"arrows": [[40, 30, 100_000, -100_000]], "stills": []}
+    assert client.post(f"/api/predict/{ONE}", json=guidance).status_code == 200
+    client.put(f"/api/documents/{ONE}", json={"guidance": guidance})
+    assert client.get(f"/api/export/flow/{ONE}").status_code == 200

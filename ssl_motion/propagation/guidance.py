@@ -6,11 +6,11 @@ the upper left pixel. An arrow is the displacement of the point at its foot.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from ssl_motion.errors import UsageError
 from ssl_motion.spec import Strict
@@ -18,6 +18,12 @@ from ssl_motion.spec_text import parse_spec
 
 ArrowNumbers = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 PointNumbers = tuple[FiniteFloat, FiniteFloat]
+
+MOST_POINTS = 10_000
+"""Most arrows, still points or clicks of one image; a longer list is refused before what it holds is looked at."""
+
+T = TypeVar("T")
+Points = Annotated[list[T], Field(max_length=MOST_POINTS)]
 
 LONGEST_ARROW = 100_000.0
 """Most that an arrow may go along x or y, in pixels: far beyond any image, and within what float32 and drawings hold."""
@@ -33,8 +39,8 @@ class Guidance(Strict):
         stills: (x, y) of points that do not move.
     """
 
-    arrows: list[ArrowNumbers] = []
-    stills: list[PointNumbers] = []
+    arrows: Points[ArrowNumbers] = []
+    stills: Points[PointNumbers] = []
 
     @property
     def vectors(self) -> npt.NDArray[np.float64]:

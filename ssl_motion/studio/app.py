@@ -21,7 +21,7 @@ from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, SSLMotionError, UsageError
 from ssl_motion.flow.colour import colour_wheel_legend
 from ssl_motion.propagation.following import warnings
-from ssl_motion.propagation.guidance import Guidance, PointNumbers
+from ssl_motion.propagation.guidance import Guidance, PointNumbers, Points
 from ssl_motion.spec import Strict
 from ssl_motion.studio.clips import ClipOrder, Clips, check_frames
 from ssl_motion.studio.desk import Desk
@@ -40,8 +40,8 @@ _WHEEL = 192  # pixels
 class Clicks(Strict):
     """Clicks on one object: (x, y) on it and beside it."""
 
-    positive: list[PointNumbers]
-    negative: list[PointNumbers] = []
+    positive: Points[PointNumbers]
+    negative: Points[PointNumbers] = []
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ssl_motion.animation.script import MotionScript
 from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.fileio import write_json
-from ssl_motion.propagation.guidance import Guidance, PointNumbers
+from ssl_motion.propagation.guidance import Guidance, PointNumbers, Points
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.studio.pictures import MOST_PIXELS
@@ -95,8 +95,8 @@ class ObjectNotes(Strict):
     """
 
     label: Annotated[str, Field(min_length=1, max_length=100)]
-    positive: list[PointNumbers] = []
-    negative: list[PointNumbers] = []
+    positive: Points[PointNumbers] = []
+    negative: Points[PointNumbers] = []
     segmentation: Segmentation | None = None
 
 

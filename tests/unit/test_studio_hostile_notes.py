@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra `studio`")
+from fastapi.exceptions import RequestValidationError
 from fastapi.testclient import TestClient
 
 from ssl_motion.annotation.export import encode_mask
@@ -83,3 +84,20 @@ def test_long_arrows_are_still_answered_and_exported(client):
     assert client.post(f"/api/predict/{ONE}", json=guidance).status_code == 200
     client.put(f"/api/documents/{ONE}", json={"guidance": guidance})
     assert client.get(f"/api/export/flow/{ONE}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"/api/predict/{ONE}", {"arrows": [0] * 20_000}),
+        (f"/api/predict/{ONE}", {"stills": [[1, 1]] * 20_000}),
+        (f"/api/annotate/{ONE}", {"positive": [0] * 20_000}),
+        (f"/api/clips/{ONE}", {"script": {"keys": [0] * 20_000}}),
+    ],
+)
+def test_lists_without_end_are_refused_at_once(client, monkeypatch, path, body):
+    found = []
+    plain = RequestValidationError.errors
+    monkeypatch.setattr(RequestValidationError, "errors", lambda error: found.append(plain(error)) or found[-1])
+    assert client.post(path, json=body).status_code == 422
+    assert [len(each) for each in found] == [1]  # 8 MiB of zeros would be four million faults, of a kilobyte each

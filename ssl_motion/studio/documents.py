@@ -159,7 +159,7 @@ class DocumentStore:
         try:
             content: Any = json.loads(path.read_text(encoding="utf-8"))
             return parse_spec(Document, content["document"], str(path))
-        except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
             raise DataError(f"{path} is damaged: {error}. Move it away to begin this picture anew.") from error
 
     def write(self, key: str, document: Document) -> Document:

@@ -101,3 +101,12 @@ def test_lists_without_end_are_refused_at_once(client, monkeypatch, path, body):
     monkeypatch.setattr(RequestValidationError, "errors", lambda error: found.append(plain(error)) or found[-1])
     assert client.post(path, json=body).status_code == 422
     assert [len(each) for each in found] == [1]  # 8 MiB of zeros would be four million faults, of a kilobyte each
+
+
+def test_documents_nested_without_end_spoil_their_own_picture_alone(client, tmp_path):
+    client.put(f"/api/documents/{ONE}", json={})
+    (path,) = (tmp_path / "session" / "documents").iterdir()
+    path.write_text("[" * 100_000)
+    one, two = client.get("/api/studio").json()["pictures"]
+    assert path.name in one["fault"]
+    assert "fault" not in two

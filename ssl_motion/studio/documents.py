@@ -18,7 +18,7 @@ from typing_extensions import Self
 from ssl_motion.animation.script import MotionScript
 from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import DataError, RunError, UsageError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import shortened, write_json
 from ssl_motion.propagation.guidance import Guidance, PointNumbers, Points
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
@@ -188,5 +188,5 @@ class DocumentStore:
 
     def _path(self, key: str) -> Path:
         """A file's name for any key: readable, and no two keys share one."""
-        readable = re.sub(r"[^\w.-]", "_", key.rsplit("/", 1)[-1])[:60]
+        readable = shortened(re.sub(r"[^\w.-]", "_", key.rsplit("/", 1)[-1])[:60], 216)  # leaves room for the rest, and for the suffix while it is written
         return self.folder / f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"

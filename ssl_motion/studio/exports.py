@@ -13,7 +13,7 @@ import numpy as np
 from ssl_motion.annotation.export import AnnotatedImage, coco_document
 from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import UsageError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import shortened, write_json
 from ssl_motion.propagation.outputs import write_png, write_propagation
 from ssl_motion.studio.desk import Desk
 from ssl_motion.studio.documents import Document, DocumentStore, Segmentation
@@ -59,7 +59,7 @@ def mask_archive(picture: Picture, document: Document) -> bytes:
         raise UsageError(f"{picture.path.name}: no object has a mask yet: click on one")
     with tempfile.TemporaryDirectory(prefix="ssl-motion-") as folder:
         for number, each in enumerate(image.objects, start=1):
-            label = re.sub(r"[^\w-]", "_", each.label)
+            label = shortened(re.sub(r"[^\w-]", "_", each.label), 200)
             write_png(Path(folder) / f"{number:03d}_{label}.png", each.mask.astype(np.uint8) * np.uint8(255))
         write_json(Path(folder) / "annotation.json", coco_document([image]))
         return _zip(Path(folder))

@@ -14,11 +14,12 @@ from pathlib import Path
 from secrets import token_hex
 
 from ssl_motion.errors import RunError, UsageError
+from ssl_motion.fileio import shortened
 from ssl_motion.studio.pictures import MOST_BYTES, SUFFIXES, check_picture, read_picture
 from ssl_motion.video.discover import list_images
 
 FOLDER, ADDED = "folder", "added"
-_LONGEST_NAME = 80
+_LONGEST_NAME, _MOST_BYTES = 80, 200
 
 
 class NotThere(UsageError):
@@ -139,7 +140,7 @@ def _taken(part: Path, name: str) -> Path:
 def _safe_name(name: str, suffix: str) -> tuple[str, str]:
     """Turn any text into the stem and suffix of a file's name."""
     stem, given = os.path.splitext(unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1]))
-    stem = re.sub(r"[^\w .()-]", "", stem).strip(" .")[:_LONGEST_NAME] or "picture"
+    stem = shortened(re.sub(r"[^\w .()-]", "", stem).strip(" .")[:_LONGEST_NAME], _MOST_BYTES) or "picture"
     alike = {".jpg": (".jpg", ".jpeg"), ".tif": (".tif", ".tiff"), ".ppm": (".ppm", ".pgm")}.get(suffix, (suffix,))
     return stem, given.lower() if given.lower() in alike else suffix
 

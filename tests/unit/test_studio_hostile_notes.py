@@ -110,3 +110,23 @@ def test_documents_nested_without_end_spoil_their_own_picture_alone(client, tmp_
     one, two = client.get("/api/studio").json()["pictures"]
     assert path.name in one["fault"]
     assert "fault" not in two
+
+
+LONG = "\U00020bb7"  # four bytes of UTF-8 and a letter, as many rarer Chinese ones
+
+
+def test_labels_and_names_of_any_script_fit_into_file_names(client, folder):
+    # Names may have 255 bytes, and letters four.
+    (folder / f"{60 * LONG}.png").write_bytes((folder / "one.png").read_bytes())
+    assert client.get("/api/studio").status_code == 200
+    mask = np.zeros((parts["HEIGHT"], parts["WIDTH"]), bool)
+    document = notes(mask, label=100 * LONG)
+    assert client.put(f"/api/documents/folder/{60 * LONG}.png", json=document).status_code == 200
+    archive = client.get(f"/api/export/masks/folder/{60 * LONG}.png")
+    assert archive.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as files:
+        assert files.namelist()[0].startswith(f"001_{40 * LONG}")
+        assert json.loads(files.read("annotation.json"))["categories"][0]["name"] == 100 * LONG
+    for expected in ("", " (2)"):
+        added = client.post(f"/api/pictures?name={100 * LONG}.png", content=(folder / "one.png").read_bytes()).json()
+        assert added["name"] == f"{50 * LONG}{expected}.png"

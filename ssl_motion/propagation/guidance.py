@@ -6,7 +6,7 @@ the upper left pixel. An arrow is the displacement of the point at its foot.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,7 @@ ArrowNumbers = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 PointNumbers = tuple[FiniteFloat, FiniteFloat]
 
 MOST_POINTS = 10_000
-"""Most arrows, still points or clicks of one image; a longer list is refused before what it holds is looked at."""
-
-T = TypeVar("T")
-Points = Annotated[list[T], Field(max_length=MOST_POINTS)]
+"""Most arrows or still points of one image; a longer list is refused before what it holds is looked at."""
 
 LONGEST_ARROW = 100_000.0
 """Most that an arrow may go along x or y, in pixels: far beyond any image, and within what float32 and drawings hold."""
@@ -39,8 +36,8 @@ class Guidance(Strict):
         stills: (x, y) of points that do not move.
     """
 
-    arrows: Points[ArrowNumbers] = []
-    stills: Points[PointNumbers] = []
+    arrows: Annotated[list[ArrowNumbers], Field(max_length=MOST_POINTS)] = []
+    stills: Annotated[list[PointNumbers], Field(max_length=MOST_POINTS)] = []
 
     @property
     def vectors(self) -> npt.NDArray[np.float64]:

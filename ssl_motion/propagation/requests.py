@@ -8,6 +8,7 @@ from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
 from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, PointNumbers, parse_numbers, read_guidance
 from ssl_motion.propagation.photographs import read_photograph
+from ssl_motion.spec_text import parse_spec
 from ssl_motion.video.discover import list_images
 
 GUIDANCE_SUFFIX = ".json"
@@ -64,7 +65,8 @@ def given_guidance(arrows: Sequence[str], stills: Sequence[str], file: Path | No
     for text in stills:
         x, y = parse_numbers(text, "--still", ("x", "y"))
         more_stills.append((x, y))
-    return Guidance(arrows=[*base.arrows, *more_arrows], stills=[*base.stills, *more_stills])
+    points = {"arrows": [*base.arrows, *more_arrows], "stills": [*base.stills, *more_stills]}
+    return parse_spec(Guidance, points, "arrows and still points")
 
 
 def output_folder(source: Path) -> Path:

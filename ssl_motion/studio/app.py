@@ -21,11 +21,11 @@ from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, SSLMotionError, UsageError
 from ssl_motion.flow.colour import colour_wheel_legend
 from ssl_motion.propagation.following import warnings
-from ssl_motion.propagation.guidance import Guidance, PointNumbers, Points
+from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.spec import Strict
 from ssl_motion.studio.clips import ClipOrder, Clips, check_frames
 from ssl_motion.studio.desk import Desk
-from ssl_motion.studio.documents import Conflict, Document, DocumentStore
+from ssl_motion.studio.documents import Clicked, Conflict, Document, DocumentStore
 from ssl_motion.studio.exports import flow_archive, mask_archive, session_coco
 from ssl_motion.studio.guard import Guard
 from ssl_motion.studio.library import Library, NotThere, Picture
@@ -40,8 +40,8 @@ _WHEEL = 192  # pixels
 class Clicks(Strict):
     """Clicks on one object: (x, y) on it and beside it."""
 
-    positive: Points[PointNumbers]
-    negative: Points[PointNumbers] = []
+    positive: Clicked
+    negative: Clicked = []
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,14 @@ from ssl_motion.animation.script import MotionScript
 from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.fileio import shortened, write_json
-from ssl_motion.propagation.guidance import Guidance, PointNumbers, Points
+from ssl_motion.propagation.guidance import MOST_POINTS, Guidance, PointNumbers
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.studio.pictures import MOST_PIXELS
+
+
+Clicked = Annotated[list[PointNumbers], Field(max_length=MOST_POINTS // 2)]
+"""Clicks on an object, or beside it: both together are points of one guidance."""
 
 
 class Conflict(RunError):
@@ -95,8 +99,8 @@ class ObjectNotes(Strict):
     """
 
     label: Annotated[str, Field(min_length=1, max_length=100)]
-    positive: Points[PointNumbers] = []
-    negative: Points[PointNumbers] = []
+    positive: Clicked = []
+    negative: Clicked = []
     segmentation: Segmentation | None = None
 
 

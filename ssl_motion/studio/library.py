@@ -120,10 +120,11 @@ class Library:
 
 
 def _is_served(path: Path, root: Path) -> bool:
-    """Whether a file lies in the folder by itself: not a link out of it, a pipe or a device."""
+    """Whether a file lies in the folder by itself: not a link out of it, a pipe or a device; and has a name of text."""
     try:
+        path.name.encode("utf-8")  # other bytes can stand in no URL and no JSON
         return path.resolve(strict=True).is_relative_to(root) and path.is_file()
-    except (OSError, RuntimeError):  # a link to nowhere, or in circles
+    except (OSError, RuntimeError, UnicodeEncodeError):  # a link to nowhere, or in circles
         return False
 
 

@@ -1,0 +1,46 @@
+"""Clients, neighbours and session folders that mean ill, against the studio's server."""
+
+import asyncio
+import os
+import runpy
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ssl_motion.errors import UsageError
+
+pytest.importorskip("fastapi", reason="needs the extra `studio`")
+import uvicorn
+from fastapi.testclient import TestClient
+
+from ssl_motion.studio import server
+from ssl_motion.studio.app import create_app
+
+parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
+HOST, TOKEN = parts["HOST"], parts["TOKEN"]
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return parts["make_folder"](tmp_path / "pictures")
+
+
+@pytest.fixture
+def app(tmp_path, folder):
+    return create_app(parts["make_studio"](folder, tmp_path / "session"), TOKEN, frozenset({HOST}))
+
+
+@pytest.fixture
+def client(app):
+    return TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_that_is_no_text_does_not_take_the_list_with_it(client, folder):
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes((folder / "one.png").read_bytes())
+    answer = client.get("/api/studio", headers=BEARER)
+    assert [each["name"] for each in answer.json()["pictures"]] == ["one.png", "two.png"]

@@ -44,3 +44,13 @@ def test_a_name_that_is_no_text_does_not_take_the_list_with_it(client, folder):
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes((folder / "one.png").read_bytes())
     answer = client.get("/api/studio", headers=BEARER)
     assert [each["name"] for each in answer.json()["pictures"]] == ["one.png", "two.png"]
+
+
+@pytest.mark.parametrize(
+    "neighbour", ['prefs={"a": 1}', "a b=1", "flag", "caf\xe9=1", "a,b=1", "ssl_motion_studio_8765=somebody-else"]
+)
+def test_cookies_of_other_servers_on_this_machine_lock_nobody_out(client, neighbour):
+    # Browsers keep cookies by address and not by port, and so send those of a notebook's server, too.
+    for cookies in (f"{neighbour}; ssl_motion_studio_8765={TOKEN}", f"ssl_motion_studio_8765={TOKEN}; {neighbour}"):
+        assert client.get("/api/studio", headers={"Cookie": cookies.encode("latin-1")}).status_code == 200
+    assert client.get("/api/studio", headers={"Cookie": neighbour.encode("latin-1")}).status_code == 401

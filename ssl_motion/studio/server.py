@@ -69,10 +69,10 @@ def checked_host(host: str) -> str:
             known, and foreign ones could not be told apart.
     """
     try:
-        unspecified = ipaddress.ip_address(host).is_unspecified
+        address = ipaddress.ip_address(host)
     except ValueError:
         raise UsageError(f"--host {host}: expected an IP address of this machine, such as 127.0.0.1") from None
-    if unspecified:
+    if (getattr(address, "ipv4_mapped", None) or address).is_unspecified:  # ::ffff:0.0.0.0 is 0.0.0.0
         raise UsageError(f"--host {host}: expected one address of this machine; name the one to be reached by")
     return host
 

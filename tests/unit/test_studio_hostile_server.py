@@ -54,3 +54,10 @@ def test_cookies_of_other_servers_on_this_machine_lock_nobody_out(client, neighb
     for cookies in (f"{neighbour}; ssl_motion_studio_8765={TOKEN}", f"ssl_motion_studio_8765={TOKEN}; {neighbour}"):
         assert client.get("/api/studio", headers={"Cookie": cookies.encode("latin-1")}).status_code == 200
     assert client.get("/api/studio", headers={"Cookie": neighbour.encode("latin-1")}).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["::ffff:0.0.0.0", "::ffff:0:0", "0:0::0"])
+def test_all_addresses_are_refused_in_any_spelling(host):
+    with pytest.raises(UsageError, match="one address"):
+        server.checked_host(host)
+    assert server.checked_host("::ffff:127.0.0.1") == "::ffff:127.0.0.1"

@@ -19,6 +19,7 @@ from ssl_motion.studio.documents import DocumentStore
 from ssl_motion.studio.library import Library
 
 DEFAULT_PORT = 8765
+_PATIENCE_S = 5  # with requests that are under way when the server stops
 _TOKEN = "token"  # noqa: S105  # the file's name
 
 
@@ -56,7 +57,14 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         app = create_app(studio, token, host_names(host, number))
         ready(f"http://{name}:{number}/?token={token}")
-        config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, ws="none")
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_PATIENCE_S,
+        )
         with suppress(KeyboardInterrupt):  # raised again when all connections are closed
             uvicorn.Server(config).run(sockets=[listener])
 

@@ -61,3 +61,41 @@ def test_all_addresses_are_refused_in_any_spelling(host):
     with pytest.raises(UsageError, match="one address"):
         server.checked_host(host)
     assert server.checked_host("::ffff:127.0.0.1") == "::ffff:127.0.0.1"
+
+
+@pytest.fixture
+def running(monkeypatch, folder, tmp_path):
+    """A server in a thread: (itself, the thread, the port)."""
+    started, urls = [], []
+
+    class Kept(uvicorn.Server):
+        def __init__(self, config: uvicorn.Config) -> None:
+            super().__init__(config)
+            started.append(self)
+
+    monkeypatch.setattr(server.uvicorn, "Server", Kept)
+    work = (parts["planted"](parts["HEIGHT"]), "planted", folder, tmp_path / "session", "127.0.0.1", 0, urls.append)
+    thread = threading.Thread(target=server.serve, args=work, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not (started and started[0].started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield started[0], thread, int(urls[0].split(":")[2].split("/")[0])
+    started[0].should_exit = started[0].force_exit = True
+    thread.join(60)
+
+
+def test_a_client_that_dawdles_does_not_keep_the_server_from_stopping(running, tmp_path):
+    site, thread, port = running
+    token = (tmp_path / "session" / "token").read_text()
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
+        head = f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\nContent-Length: 9000\r\n\r\n"
+        client.sendall(f"POST /api/pictures?name=slow.png HTTP/1.1\r\n{head}x".encode())
+        added, deadline = tmp_path / "session" / "added", time.monotonic() + 60
+        while not list(added.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(list(added.iterdir())) == 1
+        site.should_exit = True  # as Ctrl-C does
+        thread.join(30)
+        assert not thread.is_alive()
+    assert list(added.iterdir()) == []

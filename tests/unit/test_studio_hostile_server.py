@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import runpy
 import socket
 import threading
@@ -99,3 +100,25 @@ def test_a_client_that_dawdles_does_not_keep_the_server_from_stopping(running, t
         thread.join(30)
         assert not thread.is_alive()
     assert list(added.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["a", "x" * 43 + "\r\nSet-Cookie: a=b", '"><script>alert(1)</script>', "é" * 43, ""])
+def test_a_token_that_somebody_else_put_there_is_replaced(tmp_path, text):
+    # A folder may come from elsewhere with a session in it, whose token its maker knows.
+    path = tmp_path / "token"
+    path.write_text(text, encoding="utf-8", newline="")
+    path.chmod(0o600)
+    token = server.session_token(tmp_path)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", token)
+    assert server.session_token(tmp_path) == token == path.read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_token_that_others_can_read_is_replaced(tmp_path):
+    path = tmp_path / "token"
+    for spoil in (lambda: path.chmod(0o644), lambda: path.symlink_to(path.rename(tmp_path / "elsewhere"))):
+        token = server.session_token(tmp_path)
+        spoil()
+        assert server.session_token(tmp_path) != token
+        assert path.lstat().st_mode & 0o777 == 0o600
+        assert not path.is_symlink()

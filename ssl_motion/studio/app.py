@@ -35,6 +35,8 @@ STATIC = Path(__file__).parent / "static"
 MOST_JSON_BYTES = 8 * 2**20
 UPLOADS = "/api/pictures"
 _WHEEL = 192  # pixels
+# FastAPI would tell OpenTelemetry's collectors, where some are set up, what is asked: the first address holds the token.
+_UNREPORTED: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
 class Clicks(Strict):
@@ -76,7 +78,7 @@ def create_app(studio: Studio, token: str, hosts: frozenset[str]) -> Guard:
         yield
         clips.close()
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, telemetry=_UNREPORTED)
     _tell_errors(app)
     # Browsers keep what is not saved yet under this name: another session's pictures may be called the same.
     _pictures(app, studio, hashlib.sha256(token.encode()).hexdigest()[:16])

@@ -1,6 +1,7 @@
 """Reading the pictures that people bring."""
 
 import os
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from PIL import Image, ImageOps
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
+
+# What Pillow raises on damaged pictures: a broken PNG is a SyntaxError, a number that is none anything at all.
+DAMAGE = (OSError, EOFError, ValueError, SyntaxError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
 
 
 def read_photograph(path: Path, formats: Sequence[str] | None = None) -> UInt8Array:
@@ -36,7 +40,6 @@ def read_photograph(path: Path, formats: Sequence[str] | None = None) -> UInt8Ar
         raise UsageError(f"no such image: {path}") from None
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: image is too large: {error}") from error
-    except (OSError, ValueError, SyntaxError) as error:
-        # Pillow reports a broken PNG as SyntaxError.
+    except DAMAGE as error:
         empty = os.path.isfile(path) and os.path.getsize(path) == 0
         raise UsageError(f"{path}: {'empty file' if empty else f'cannot be read as an image: {error}'}") from error

@@ -10,7 +10,7 @@ from PIL.ExifTags import Base
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
-from ssl_motion.propagation.photographs import read_photograph
+from ssl_motion.propagation.photographs import DAMAGE, read_photograph
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is taken, by content and whatever a file is called. Documents that can hold programs (SVG, PDF, EPS) are not."""
@@ -71,7 +71,7 @@ def check_picture(path: Path) -> str:
             inner = _tile(picture)
     except Image.DecompressionBombError:
         raise UsageError(f"{name}: {_too_large()}") from None
-    except (OSError, ValueError, SyntaxError):
+    except DAMAGE:
         raise UsageError(
             f"{name}: {'empty file' if not size else 'not a picture, or damaged'}; expected one of {', '.join(FORMATS)}"
         ) from None

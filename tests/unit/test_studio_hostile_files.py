@@ -126,3 +126,18 @@ def test_few_pictures_are_unpacked_at_a_time(tmp_path, folder, monkeypatch):
     with ThreadPoolExecutor(8) as pool:
         assert len(list(pool.map(pictures.encode_thumbnail, 8 * [folder / "one.png"]))) == 8
     assert most <= 2
+
+
+def test_numbers_of_the_wrong_kind_are_damage_and_no_internal_error(client):
+    grey = (64 * 48) * b"\x80"
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 72.0  # a picture that is to be turned has its notes written anew
+    with_notes = encoded("JPEG", exif=exif)
+    hostile = {
+        "place.tif": tiff(grey, {**GREY, 259: (3, 1), 273: (2, 110), 278: (4, 48), 279: (4, len(grey))}),  # a text
+        "notes.jpg": with_notes.replace(b"\x01\x1a\0\x05", b"\x01\x1a\0\x01").replace(b"\x1a\x01\x05\0", b"\x1a\x01\x01\0"),
+    }
+    for name, content in hostile.items():
+        answer = client.post(f"/api/pictures?name={name}", content=content)
+        assert answer.status_code == 422, name
+        assert f"{name}: cannot be read as an image" in answer.json()["error"]

@@ -17,8 +17,11 @@ pytest.importorskip("fastapi", reason="needs the extra `studio`")
 import uvicorn
 from fastapi.testclient import TestClient
 
+from ssl_motion.studio import clips as clips_module
 from ssl_motion.studio import server
 from ssl_motion.studio.app import create_app
+from ssl_motion.studio.clips import ClipOrder, Clips
+from ssl_motion.studio.library import FOLDER, Picture
 
 parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
 HOST, TOKEN = parts["HOST"], parts["TOKEN"]
@@ -137,3 +140,45 @@ def test_requests_are_reported_to_nobody(client, monkeypatch):
     monkeypatch.setattr(trace, "get_tracer_provider", Spy)
     assert client.get(f"/?token={TOKEN}").status_code == 200
     assert seen == []
+
+
+@pytest.fixture
+def clips(folder, tmp_path):
+    made = Clips(parts["make_studio"](folder, tmp_path / "session").desk)
+    yield made
+    made.close()
+
+
+ORDER = ClipOrder.model_validate(
+    {"script": {"keys": [{"frame": 0, "arrows": [[40, 30, 0, 0]]}, {"frame": 2, "arrows": [[40, 30, 8, 0]]}]}}
+)
+
+
+def test_clips_that_nobody_can_fetch_any_more_leave_no_file(clips, folder, monkeypatch):
+    picture = Picture(FOLDER, folder / "one.png")
+    orders = iter([8])  # so many more, while the first is being written: it is forgotten
+
+    def save(_, target, __):
+        for _ in range(next(orders, 0)):
+            clips.start(picture, ORDER)
+        target.write_bytes(b"a clip")
+
+    monkeypatch.setattr(clips_module, "save_clip", save)
+    first = clips.start(picture, ORDER)
+    while first.state in ("waiting", "running"):
+        time.sleep(0.01)
+    clips._worker.submit(bool).result(60)  # all that were ordered are made
+    assert {path.stem for path in clips._folder.iterdir()} == set(clips._jobs)
+    assert len(clips._jobs) == 8
+
+
+def test_clips_that_are_stopped_before_they_begin_cost_nothing(clips, folder):
+    begin = threading.Event()
+    clips._worker.submit(begin.wait, 60)
+    jobs = [clips.start(Picture(FOLDER, folder / "one.png"), ORDER) for _ in range(20)]
+    for job in jobs[-8:]:
+        clips.stop(job.name)
+    begin.set()
+    clips._worker.submit(bool).result(60)
+    assert {job.state for job in jobs} == {"stopped"}
+    assert clips._desk.predictor.method.looks == 0

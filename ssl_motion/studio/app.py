@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, SSLMotionError, UsageError
@@ -114,7 +115,11 @@ def _tell_errors(app: FastAPI) -> None:
         assert isinstance(error, OSError)
         return JSONResponse({"error": error.strerror or str(error)}, 500)
 
+    def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=400)  # which nobody reads
+
     app.exception_handler(SSLMotionError)(known)
+    app.exception_handler(ClientDisconnect)(gone)
     app.exception_handler(RequestValidationError)(malformed)
     app.exception_handler(HTTPException)(plain)
     app.exception_handler(OSError)(disk)

@@ -182,3 +182,19 @@ def test_clips_that_are_stopped_before_they_begin_cost_nothing(clips, folder):
     clips._worker.submit(bool).result(60)
     assert {job.state for job in jobs} == {"stopped"}
     assert clips._desk.predictor.method.looks == 0
+
+
+def test_uploads_that_are_broken_off_are_no_error_of_the_server(app, tmp_path):
+    messages = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(b"host", HOST.encode()), (b"authorization", f"Bearer {TOKEN}".encode())]
+    place = {"path": "/api/pictures", "raw_path": b"/api/pictures", "root_path": "", "query_string": b"name=a.png"}
+    scope = {"type": "http", "method": "POST", "scheme": "http", "http_version": "1.1", "headers": headers, **place}
+
+    async def receive():
+        return next(messages)
+
+    async def send(_):
+        pass
+
+    asyncio.run(app(scope, receive, send))  # else a traceback for every tab that is closed
+    assert list((tmp_path / "session" / "added").iterdir()) == []

@@ -19,6 +19,7 @@ from ssl_motion.studio.pictures import MOST_BYTES, SUFFIXES, check_picture, read
 from ssl_motion.video.discover import list_images
 
 FOLDER, ADDED = "folder", "added"
+_PART = re.compile(r"\.[0-9a-f]{16}\.part")  # a file on its way
 _LONGEST_NAME, _MOST_BYTES = 80, 200
 
 
@@ -55,7 +56,8 @@ class Library:
 
     Args:
         folder: of the user's pictures; nothing is written there.
-        added: where pictures go that are added in the browser; made when missing.
+        added: where pictures go that are added in the browser; made when missing. It is this library's alone: what
+            uploads of a process that was killed left there is removed.
 
     Raises:
         UsageError: There is no such folder.
@@ -65,6 +67,9 @@ class Library:
         if not folder.is_dir():
             raise UsageError(f"no such folder: {folder}. Name a folder of pictures, or none for the built-in world's.")
         added.mkdir(parents=True, exist_ok=True)
+        for path in added.glob(".*.part"):
+            if _PART.fullmatch(path.name):
+                path.unlink()
         self.roots = {FOLDER: folder.resolve(), ADDED: added.resolve()}
 
     def pictures(self) -> list[Picture]:
@@ -101,7 +106,7 @@ class Library:
             RunError: It cannot be written.
         """
         root = self.roots[ADDED]
-        part = root / f".{token_hex(8)}.part"
+        part = root / f".{token_hex(8)}.part"  # see _PART
         try:
             size = 0
             with part.open("xb") as file:

@@ -21,7 +21,7 @@ from ssl_motion.studio import clips as clips_module
 from ssl_motion.studio import server
 from ssl_motion.studio.app import create_app
 from ssl_motion.studio.clips import ClipOrder, Clips
-from ssl_motion.studio.library import FOLDER, Picture
+from ssl_motion.studio.library import FOLDER, Library, Picture
 
 parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
 HOST, TOKEN = parts["HOST"], parts["TOKEN"]
@@ -198,3 +198,21 @@ def test_uploads_that_are_broken_off_are_no_error_of_the_server(app, tmp_path):
 
     asyncio.run(app(scope, receive, send))  # else a traceback for every tab that is closed
     assert list((tmp_path / "session" / "added").iterdir()) == []
+
+
+def test_what_uploads_left_behind_when_the_server_was_killed_is_removed(folder, tmp_path):
+    added = tmp_path / "added"
+    library = Library(folder, added)
+    left = []
+
+    async def killed():
+        yield b"half of a picture"
+        (part,) = added.iterdir()
+        left.append(part.name)
+
+    with pytest.raises(UsageError):
+        asyncio.run(library.add("a.png", killed()))
+    for name in (left[0], "own.part", ".own.part"):  # what a server that died cannot remove, and what is the user's
+        (added / name).write_bytes(b"half")
+    Library(folder, added)
+    assert sorted(path.name for path in added.iterdir()) == [".own.part", "own.part"]

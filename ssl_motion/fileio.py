@@ -46,7 +46,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def shortened(name: str, most_bytes: int) -> str:
-    """Cut a part of a file's name to what fits: file systems count bytes of UTF-8 (255), and letters have up to four."""
+    """Cut a part of a file's name to what fits: file systems count bytes (255); letters have up to four."""
     return name.encode("utf-8")[:most_bytes].decode("utf-8", errors="ignore")
 
 

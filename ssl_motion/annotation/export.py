@@ -15,10 +15,12 @@ class LabelledMask(Protocol):
     """An object: its class's name and its mask, bool [H, W], which may be made anew each time it is asked for."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Name of its class."""
 
     @property
-    def mask(self) -> BoolArray: ...
+    def mask(self) -> BoolArray:
+        """Where it is: bool [H, W]."""
 
 
 @dataclass(frozen=True)

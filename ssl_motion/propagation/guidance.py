@@ -23,7 +23,7 @@ MOST_POINTS = 10_000
 """Most arrows or still points of one image; a longer list is refused before what it holds is looked at."""
 
 LONGEST_ARROW = 100_000.0
-"""Most that an arrow may go along x or y, in pixels: far beyond any image, and within what float32 and drawings hold."""
+"""Most that an arrow may go along x or y, in pixels: far beyond any image, and what drawings can hold."""
 
 
 class Guidance(Strict):

@@ -12,7 +12,17 @@ from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
 
 # What Pillow raises on damaged pictures: a broken PNG is a SyntaxError, a number that is none anything at all.
-DAMAGE = (OSError, EOFError, ValueError, SyntaxError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+)
 
 
 def read_photograph(path: Path, formats: Sequence[str] | None = None) -> UInt8Array:

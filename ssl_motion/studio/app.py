@@ -36,7 +36,7 @@ STATIC = Path(__file__).parent / "static"
 MOST_JSON_BYTES = 8 * 2**20
 UPLOADS = "/api/pictures"
 _WHEEL = 192  # pixels
-# FastAPI would tell OpenTelemetry's collectors, where some are set up, what is asked: the first address holds the token.
+# Where collectors of OpenTelemetry are set up, FastAPI would tell them every address; the first one holds the token.
 _UNREPORTED: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 

@@ -24,7 +24,6 @@ from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.studio.pictures import MOST_PIXELS
 
-
 Clicked = Annotated[list[PointNumbers], Field(max_length=MOST_POINTS // 2)]
 """Clicks on an object, or beside it: both together are points of one guidance."""
 
@@ -48,7 +47,7 @@ class Segmentation(Strict):
     def _of_a_picture(self) -> Self:
         height, width = self.size
         if height * width > MOST_PIXELS:
-            raise ValueError(f"a mask of {width} x {height} pixels; pictures have at most {MOST_PIXELS / 1e6:.0f} million")
+            raise ValueError(f"a mask of {width} x {height} pixels; expected at most {MOST_PIXELS}, as in a picture")
         return self
 
     def runs(self) -> list[int]:
@@ -192,5 +191,6 @@ class DocumentStore:
 
     def _path(self, key: str) -> Path:
         """A file's name for any key: readable, and no two keys share one."""
-        readable = shortened(re.sub(r"[^\w.-]", "_", key.rsplit("/", 1)[-1])[:60], 216)  # leaves room for the rest, and for the suffix while it is written
+        # The rest of the name, and what stands around it while the file is written, take 39 of a name's 255 bytes.
+        readable = shortened(re.sub(r"[^\w.-]", "_", key.rsplit("/", 1)[-1])[:60], 216)
         return self.folder / f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"

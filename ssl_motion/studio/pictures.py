@@ -31,7 +31,7 @@ LEAST_SIDE = 16
 """Shortest side that is taken: below it there is nothing to see for a network."""
 
 MOST_SLENDER = 16
-"""Longest side that is taken, in shorter sides: networks see the shorter one at a set size, and the other in proportion."""
+"""Longest side that is taken, in shorter ones: networks see the shorter side at a set size, the other in proportion."""
 
 MOST_PASSES = 100
 """Most passes over its pixels that a JPEG is decoded in; progressive ones have about ten. (libtiff's limit, too.)"""

@@ -42,7 +42,7 @@ def encoded(kind: str, size=(64, 48), **options) -> bytes:
 
 
 def tiff(start: bytes, tags: dict[int, tuple[int, int]]) -> bytes:
-    """A little-endian TIFF of bytes that begin as `start` does, with its directory at their end: {tag: (type, value)}."""
+    """A little-endian TIFF: `start` from byte 8 on, then its directory, {tag: (type, value)}."""
     directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(tags.items()))
     return b"II*\0" + struct.pack("<I", 8 + len(start)) + start + struct.pack("<H", len(tags)) + directory + bytes(4)
 
@@ -133,9 +133,11 @@ def test_numbers_of_the_wrong_kind_are_damage_and_no_internal_error(client):
     exif = Image.Exif()
     exif[0x0112], exif[0x011A] = 6, 72.0  # a picture that is to be turned has its notes written anew
     with_notes = encoded("JPEG", exif=exif)
+    rational, byte = (b"\x01\x1a\0\x05", b"\x01\x1a\0\x01")  # the tag and its type
+    assert rational in with_notes
     hostile = {
         "place.tif": tiff(grey, {**GREY, 259: (3, 1), 273: (2, 110), 278: (4, 48), 279: (4, len(grey))}),  # a text
-        "notes.jpg": with_notes.replace(b"\x01\x1a\0\x05", b"\x01\x1a\0\x01").replace(b"\x1a\x01\x05\0", b"\x1a\x01\x01\0"),
+        "notes.jpg": with_notes.replace(rational, byte),
     }
     for name, content in hostile.items():
         answer = client.post(f"/api/pictures?name={name}", content=content)

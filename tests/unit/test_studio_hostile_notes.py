@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra `studio`")
 from fastapi.exceptions import RequestValidationError

@@ -132,12 +132,16 @@ def test_requests_are_reported_to_nobody(client, monkeypatch):
     trace = pytest.importorskip("opentelemetry.trace")
     seen = []
 
-    class Spy(trace.NoOpTracerProvider):
-        def get_tracer(self, *_, **__):
-            seen.append("asked")
-            return super().get_tracer("spy")
+    class Tracer(trace.NoOpTracer):
+        def start_span(self, *_, attributes=None, **__):
+            seen.append(attributes)
+            return super().start_span("spy")
 
-    monkeypatch.setattr(trace, "get_tracer_provider", Spy)
+    class Collector(trace.TracerProvider):
+        def get_tracer(self, *_, **__):
+            return Tracer()
+
+    monkeypatch.setattr(trace, "get_tracer_provider", Collector)
     assert client.get(f"/?token={TOKEN}").status_code == 200
     assert seen == []
 

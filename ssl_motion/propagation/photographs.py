@@ -2,7 +2,6 @@
 
 import os
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ DAMAGE = (
 )
 
 
-def read_photograph(path: Path, formats: Sequence[str] | None = None) -> UInt8Array:
+def read_photograph(path: Path, formats: tuple[str, ...] | None = None) -> UInt8Array:
     """Read a picture upright, as viewers show it: turned as its EXIF says, so that coordinates read off a viewer hold.
 
     Anything beyond RGB goes: transparency is dropped, of an animation the first picture counts.

@@ -77,6 +77,9 @@ def disguised() -> bytes:
 
 
 def test_a_picture_is_read_in_the_format_that_it_was_checked_in(tmp_path):
+    Image.init()
+    if "IM" not in Image.OPEN:
+        pytest.skip("this Pillow reads IM no more")
     (tmp_path / "a.tif").write_bytes(disguised())
     with Image.open(tmp_path / "a.tif") as picture:
         assert picture.size == (7000, 7000)  # what Pillow takes it for, if it may choose

@@ -45,6 +45,11 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda file: file.write(text.encode("utf-8", errors="backslashreplace")))
 
 
+def shortened(name: str, most_bytes: int) -> str:
+    """Cut a part of a file's name to what fits: file systems count bytes (255); letters have up to four."""
+    return name.encode("utf-8")[:most_bytes].decode("utf-8", errors="ignore")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)

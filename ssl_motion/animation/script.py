@@ -48,7 +48,7 @@ class MotionScript(Strict):
         fps: frames per second, 1 to 100.
     """
 
-    keys: Annotated[list[KeyFrame], Field(min_length=1)]
+    keys: Annotated[list[KeyFrame], Field(min_length=1, max_length=MOST_FRAMES)]
     fps: Annotated[float, Field(ge=1, le=100)] = 12.0
 
     @model_validator(mode="after")

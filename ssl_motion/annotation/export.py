@@ -2,13 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import DataError
+
+
+class LabelledMask(Protocol):
+    """An object: its class's name and its mask, bool [H, W], which may be made anew each time it is asked for."""
+
+    @property
+    def label(self) -> str:
+        """Name of its class."""
+
+    @property
+    def mask(self) -> BoolArray:
+        """Where it is: bool [H, W]."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class AnnotatedImage:
 
     file_name: str
     size: tuple[int, int]
-    objects: Sequence[AnnotatedObject]
+    objects: Sequence[LabelledMask]
 
 
 def encode_mask(mask: BoolArray) -> dict[str, Any]:
@@ -85,14 +97,15 @@ def coco_document(images: Sequence[AnnotatedImage]) -> dict[str, Any]:
         height, width = image.size
         document["images"].append({"id": number, "file_name": image.file_name, "width": width, "height": height})
         for each in image.objects:
+            mask = each.mask
             document["annotations"].append(
                 {
                     "id": len(document["annotations"]) + 1,
                     "image_id": number,
                     "category_id": labels.index(each.label) + 1,
-                    "segmentation": encode_mask(each.mask),
-                    "area": int(each.mask.sum()),
-                    "bbox": _box(each.mask),
+                    "segmentation": encode_mask(mask),
+                    "area": int(mask.sum()),
+                    "bbox": _box(mask),
                     "iscrowd": 0,
                 }
             )

@@ -6,10 +6,11 @@ the upper left pixel. An arrow is the displacement of the point at its foot.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from ssl_motion.errors import UsageError
 from ssl_motion.fileio import read_json_object
@@ -18,6 +19,12 @@ from ssl_motion.spec_text import parse_spec
 
 ArrowNumbers = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 PointNumbers = tuple[FiniteFloat, FiniteFloat]
+
+MOST_POINTS = 10_000
+"""Most arrows or still points of one image; a longer list is refused before what it holds is looked at."""
+
+LONGEST_ARROW = 100_000.0
+"""Most that an arrow may go along x or y, in pixels: far beyond any image, and what drawings can hold."""
 
 
 class Guidance(Strict):
@@ -30,8 +37,8 @@ class Guidance(Strict):
         stills: (x, y) of points that do not move.
     """
 
-    arrows: list[ArrowNumbers] = []
-    stills: list[PointNumbers] = []
+    arrows: Annotated[list[ArrowNumbers], Field(max_length=MOST_POINTS)] = []
+    stills: Annotated[list[PointNumbers], Field(max_length=MOST_POINTS)] = []
 
     @property
     def vectors(self) -> npt.NDArray[np.float64]:
@@ -40,20 +47,25 @@ class Guidance(Strict):
         return np.asarray(rows, np.float64).reshape(-1, 4)
 
     def checked(self, size: tuple[int, int]) -> "Guidance":
-        """Return the guidance itself, or fail where a point lies outside an image.
+        """Return the guidance itself, or fail where a point lies outside an image or an arrow goes beyond all measure.
 
         Args:
             size: (height, width) of the image.
 
         Raises:
-            UsageError: A point lies outside; it is named.
+            UsageError: A point lies outside, or an arrow is longer than `LONGEST_ARROW`; it is named.
         """
         height, width = size
-        for x, y, _, _ in self.vectors:
+        for x, y, dx, dy in self.vectors:
             if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
                 raise UsageError(
                     f"the point ({x:g}, {y:g}) lies outside the image, which is {width} x {height} pixels: "
                     f"x goes from 0 to {width - 1} (right), y from 0 to {height - 1} (down)"
+                )
+            if max(abs(dx), abs(dy)) > LONGEST_ARROW:
+                raise UsageError(
+                    f"the arrow at ({x:g}, {y:g}) goes by ({dx:g}, {dy:g}) pixels: expected at most {LONGEST_ARROW:g} "
+                    "along each"
                 )
         return self
 

@@ -8,6 +8,7 @@ from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
 from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, parse_numbers, parse_points, read_guidance
 from ssl_motion.propagation.photographs import read_photograph
+from ssl_motion.spec_text import parse_spec
 from ssl_motion.video.discover import list_images
 
 GUIDANCE_SUFFIX = ".json"
@@ -60,7 +61,8 @@ def given_guidance(arrows: Sequence[str], stills: Sequence[str], file: Path | No
     for text in arrows:
         x, y, dx, dy = parse_numbers(text, "--arrow", ("x", "y", "dx", "dy"))
         more_arrows.append((x, y, dx, dy))
-    return Guidance(arrows=[*base.arrows, *more_arrows], stills=[*base.stills, *parse_points(stills, "--still")])
+    points = {"arrows": [*base.arrows, *more_arrows], "stills": [*base.stills, *parse_points(stills, "--still")]}
+    return parse_spec(Guidance, points, "arrows and still points")
 
 
 def output_folder(source: Path) -> Path:

@@ -16,16 +16,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, SSLMotionError, UsageError
 from ssl_motion.flow.colour import colour_wheel_legend
 from ssl_motion.propagation.following import warnings
-from ssl_motion.propagation.guidance import Guidance, PointNumbers
+from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.spec import Strict
 from ssl_motion.studio.clips import ClipOrder, Clips, check_frames
 from ssl_motion.studio.desk import Desk
-from ssl_motion.studio.documents import Conflict, Document, DocumentStore
+from ssl_motion.studio.documents import Clicked, Conflict, Document, DocumentStore
 from ssl_motion.studio.exports import flow_archive, mask_archive, session_coco
 from ssl_motion.studio.guard import Guard
 from ssl_motion.studio.library import Library, NotThere, Picture
@@ -35,13 +36,15 @@ STATIC = Path(__file__).parent / "static"
 MOST_JSON_BYTES = 8 * 2**20
 UPLOADS = "/api/pictures"
 _WHEEL = 192  # pixels
+# Where collectors of OpenTelemetry are set up, FastAPI would tell them every address; the first one holds the token.
+_UNREPORTED: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
 class Clicks(Strict):
     """Clicks on one object: (x, y) on it and beside it."""
 
-    positive: list[PointNumbers]
-    negative: list[PointNumbers] = []
+    positive: Clicked
+    negative: Clicked = []
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def create_app(studio: Studio, token: str, hosts: frozenset[str]) -> Guard:
         yield
         clips.close()
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, telemetry=_UNREPORTED)
     _tell_errors(app)
     # Browsers keep what is not saved yet under this name: another session's pictures may be called the same.
     _pictures(app, studio, hashlib.sha256(token.encode()).hexdigest()[:16])
@@ -112,7 +115,11 @@ def _tell_errors(app: FastAPI) -> None:
         assert isinstance(error, OSError)
         return JSONResponse({"error": error.strerror or str(error)}, 500)
 
+    def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=400)  # which nobody reads
+
     app.exception_handler(SSLMotionError)(known)
+    app.exception_handler(ClientDisconnect)(gone)
     app.exception_handler(RequestValidationError)(malformed)
     app.exception_handler(HTTPException)(plain)
     app.exception_handler(OSError)(disk)

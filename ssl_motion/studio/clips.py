@@ -88,6 +88,7 @@ class Clips:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()  # over what is known and what has a file
         self._folder = Path(tempfile.mkdtemp(prefix="ssl-motion-clips-"))
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clips")
 
@@ -99,9 +100,10 @@ class Clips:
         """
         order.script.checked(self._desk.size(picture))
         job = Job(token_hex(8), order.script.frames)
-        self._jobs[job.name] = job
-        for name in list(self._jobs)[:-_KEPT]:
-            self._forget(name)
+        with self._lock:
+            self._jobs[job.name] = job
+            for name in list(self._jobs)[:-_KEPT]:
+                self._forget(name)
         self._worker.submit(self._make, job, picture, order)
         return job
 
@@ -137,13 +139,19 @@ class Clips:
 
     def _make(self, job: Job, picture: Picture, order: ClipOrder) -> None:
         try:
+            if job.stop.is_set():
+                raise _Stopped
             job.state = "running"
             image, script, seen = self._material(picture, order)
             frames = _counted(render(seen, image, script, order.warp, order.fill), job)
             target = self._folder / (job.name if order.format == "png" else f"{job.name}.{order.format}")
             save_clip(frames, target, script.fps)
-            job.file = _zipped(target) if order.format == "png" else target
-            job.state = "done"
+            file = _zipped(target) if order.format == "png" else target
+            with self._lock:
+                if job.name not in self._jobs:  # forgotten while its last frame was written
+                    file.unlink()
+                    raise _Stopped
+                job.file, job.state = file, "done"
         except _Stopped:
             job.state = "stopped"
         except SSLMotionError as error:

@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from ssl_motion.animation.script import MotionScript
 from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import DataError, RunError, UsageError
-from ssl_motion.fileio import write_json
-from ssl_motion.propagation.guidance import Guidance, PointNumbers
+from ssl_motion.fileio import shortened, write_json
+from ssl_motion.propagation.guidance import MOST_POINTS, Guidance, PointNumbers
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
+from ssl_motion.studio.pictures import MOST_PIXELS
+
+Clicked = Annotated[list[PointNumbers], Field(max_length=MOST_POINTS // 2)]
+"""Clicks on an object, or beside it: both together are points of one guidance."""
 
 
 class Conflict(RunError):
@@ -37,6 +42,13 @@ class Segmentation(Strict):
 
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
     counts: Annotated[str, Field(pattern=r"^[0-o]*$", max_length=1_000_000)]
+
+    @model_validator(mode="after")
+    def _of_a_picture(self) -> Self:
+        height, width = self.size
+        if height * width > MOST_PIXELS:
+            raise ValueError(f"a mask of {width} x {height} pixels; expected at most {MOST_PIXELS}, as in a picture")
+        return self
 
     def runs(self) -> list[int]:
         """Decode the lengths: 5 bits a character, the sixth says that more follow, differences to the last but one.
@@ -86,8 +98,8 @@ class ObjectNotes(Strict):
     """
 
     label: Annotated[str, Field(min_length=1, max_length=100)]
-    positive: list[PointNumbers] = []
-    negative: list[PointNumbers] = []
+    positive: Clicked = []
+    negative: Clicked = []
     segmentation: Segmentation | None = None
 
 
@@ -150,7 +162,7 @@ class DocumentStore:
         try:
             content: Any = json.loads(path.read_text(encoding="utf-8"))
             return parse_spec(Document, content["document"], str(path))
-        except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
             raise DataError(f"{path} is damaged: {error}. Move it away to begin this picture anew.") from error
 
     def write(self, key: str, document: Document) -> Document:
@@ -179,5 +191,6 @@ class DocumentStore:
 
     def _path(self, key: str) -> Path:
         """A file's name for any key: readable, and no two keys share one."""
-        readable = re.sub(r"[^\w.-]", "_", key.rsplit("/", 1)[-1])[:60]
+        # The rest of the name, and what stands around it while the file is written, take 39 of a name's 255 bytes.
+        readable = shortened(re.sub(r"[^\w.-]", "_", key.rsplit("/", 1)[-1])[:60], 216)
         return self.folder / f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"

@@ -5,17 +5,31 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ssl_motion.annotation.export import AnnotatedImage, AnnotatedObject, coco_document
+from ssl_motion.annotation.export import AnnotatedImage, coco_document
+from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import UsageError
-from ssl_motion.fileio import write_json
+from ssl_motion.fileio import shortened, write_json
 from ssl_motion.propagation.outputs import write_png, write_propagation
 from ssl_motion.studio.desk import Desk
-from ssl_motion.studio.documents import Document, DocumentStore
+from ssl_motion.studio.documents import Document, DocumentStore, Segmentation
 from ssl_motion.studio.library import Library, Picture
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An object as documents have it: many masks of a large picture would not fit into memory at once."""
+
+    label: str
+    segmentation: Segmentation
+
+    @property
+    def mask(self) -> BoolArray:
+        return self.segmentation.mask()
 
 
 def flow_archive(desk: Desk, picture: Picture, document: Document) -> bytes:
@@ -45,7 +59,7 @@ def mask_archive(picture: Picture, document: Document) -> bytes:
         raise UsageError(f"{picture.path.name}: no object has a mask yet: click on one")
     with tempfile.TemporaryDirectory(prefix="ssl-motion-") as folder:
         for number, each in enumerate(image.objects, start=1):
-            label = re.sub(r"[^\w-]", "_", each.label)
+            label = shortened(re.sub(r"[^\w-]", "_", each.label), 200)
             write_png(Path(folder) / f"{number:03d}_{label}.png", each.mask.astype(np.uint8) * np.uint8(255))
         write_json(Path(folder) / "annotation.json", coco_document([image]))
         return _zip(Path(folder))
@@ -75,15 +89,10 @@ def _all(pictures: Iterable[Picture], documents: DocumentStore) -> list[Annotate
 
 
 def _annotated(picture: Picture, document: Document) -> AnnotatedImage | None:
-    objects = [
-        AnnotatedObject(each.label, each.segmentation.mask())
-        for each in document.objects
-        if each.segmentation is not None
-    ]
+    objects = [_Kept(each.label, each.segmentation) for each in document.objects if each.segmentation is not None]
     if not objects:
         return None
-    height, width = objects[0].mask.shape
-    return AnnotatedImage(picture.path.name, (height, width), objects)
+    return AnnotatedImage(picture.path.name, objects[0].segmentation.size, objects)
 
 
 def _zip(folder: Path) -> bytes:

@@ -14,11 +14,13 @@ from pathlib import Path
 from secrets import token_hex
 
 from ssl_motion.errors import RunError, UsageError
+from ssl_motion.fileio import shortened
 from ssl_motion.studio.pictures import MOST_BYTES, SUFFIXES, check_picture, read_picture
 from ssl_motion.video.discover import list_images
 
 FOLDER, ADDED = "folder", "added"
-_LONGEST_NAME = 80
+_PART = re.compile(r"\.[0-9a-f]{16}\.part")  # a file on its way
+_LONGEST_NAME, _MOST_BYTES = 80, 200
 
 
 class NotThere(UsageError):
@@ -54,7 +56,8 @@ class Library:
 
     Args:
         folder: of the user's pictures; nothing is written there.
-        added: where pictures go that are added in the browser; made when missing.
+        added: where pictures go that are added in the browser; made when missing. It is this library's alone: what
+            uploads of a process that was killed left there is removed.
 
     Raises:
         UsageError: There is no such folder.
@@ -64,6 +67,9 @@ class Library:
         if not folder.is_dir():
             raise UsageError(f"no such folder: {folder}. Name a folder of pictures, or none for the built-in world's.")
         added.mkdir(parents=True, exist_ok=True)
+        for path in added.glob(".*.part"):
+            if _PART.fullmatch(path.name):
+                path.unlink()
         self.roots = {FOLDER: folder.resolve(), ADDED: added.resolve()}
 
     def pictures(self) -> list[Picture]:
@@ -100,7 +106,7 @@ class Library:
             RunError: It cannot be written.
         """
         root = self.roots[ADDED]
-        part = root / f".{token_hex(8)}.part"
+        part = root / f".{token_hex(8)}.part"  # see _PART
         try:
             size = 0
             with part.open("xb") as file:
@@ -119,10 +125,11 @@ class Library:
 
 
 def _is_served(path: Path, root: Path) -> bool:
-    """Whether a file lies in the folder by itself: not a link out of it, a pipe or a device."""
+    """Whether a file lies in the folder by itself: not a link out of it, a pipe or a device; and has a name of text."""
     try:
+        path.name.encode("utf-8")  # other bytes can stand in no URL and no JSON
         return path.resolve(strict=True).is_relative_to(root) and path.is_file()
-    except (OSError, RuntimeError):  # a link to nowhere, or in circles
+    except (OSError, RuntimeError, UnicodeEncodeError):  # a link to nowhere, or in circles
         return False
 
 
@@ -139,7 +146,7 @@ def _taken(part: Path, name: str) -> Path:
 def _safe_name(name: str, suffix: str) -> tuple[str, str]:
     """Turn any text into the stem and suffix of a file's name."""
     stem, given = os.path.splitext(unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1]))
-    stem = re.sub(r"[^\w .()-]", "", stem).strip(" .")[:_LONGEST_NAME] or "picture"
+    stem = shortened(re.sub(r"[^\w .()-]", "", stem).strip(" .")[:_LONGEST_NAME], _MOST_BYTES) or "picture"
     alike = {".jpg": (".jpg", ".jpeg"), ".tif": (".tif", ".tiff"), ".ppm": (".ppm", ".pgm")}.get(suffix, (suffix,))
     return stem, given.lower() if given.lower() in alike else suffix
 

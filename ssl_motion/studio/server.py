@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import re
 import secrets
 import socket
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +21,10 @@ from ssl_motion.studio.documents import DocumentStore
 from ssl_motion.studio.library import Library
 
 DEFAULT_PORT = 8765
+_PATIENCE_S = 5  # with requests that are under way when the server stops
 _TOKEN = "token"  # noqa: S105  # the file's name
+_TOKEN_BYTES = 32
+_TOKEN_FORM = re.compile(rb"[A-Za-z0-9_-]{43}")  # 32 bytes in base 64
 
 
 def serve(
@@ -56,7 +61,14 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         app = create_app(studio, token, host_names(host, number))
         ready(f"http://{name}:{number}/?token={token}")
-        config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, ws="none")
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_PATIENCE_S,
+        )
         with suppress(KeyboardInterrupt):  # raised again when all connections are closed
             uvicorn.Server(config).run(sockets=[listener])
 
@@ -69,10 +81,10 @@ def checked_host(host: str) -> str:
             known, and foreign ones could not be told apart.
     """
     try:
-        unspecified = ipaddress.ip_address(host).is_unspecified
+        address = ipaddress.ip_address(host)
     except ValueError:
         raise UsageError(f"--host {host}: expected an IP address of this machine, such as 127.0.0.1") from None
-    if unspecified:
+    if (getattr(address, "ipv4_mapped", None) or address).is_unspecified:  # ::ffff:0.0.0.0 is 0.0.0.0
         raise UsageError(f"--host {host}: expected one address of this machine; name the one to be reached by")
     return host
 
@@ -88,18 +100,31 @@ def host_names(host: str, port: int) -> frozenset[str]:
 def session_token(session: Path) -> str:
     """Read the session's token, or make one: a page that is open stays valid when the server is started again.
 
+    One that others could read, or that was not made here, is replaced: the folder may come from somebody else.
+
     Raises:
         RunError: The file cannot be read or written.
     """
     path = session / _TOKEN
     try:
-        if path.is_file() and (text := path.read_text(encoding="ascii").strip()):
-            return text
-    except (OSError, ValueError) as error:
+        if _is_secret(path) and _TOKEN_FORM.fullmatch(text := path.read_bytes()):
+            return text.decode("ascii")
+    except OSError as error:
         raise RunError(f"cannot read the studio's token in {path}: {error}. Remove it for a new one.") from error
-    token = secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
     _write_secret(path, token)
     return token
+
+
+def _is_secret(path: Path) -> bool:
+    """Whether there is a plain file of this user's that nobody else may read."""
+    try:
+        facts = path.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(facts.st_mode):
+        return False
+    return os.name == "nt" or (facts.st_uid == os.getuid() and not facts.st_mode & 0o077)  # Windows has no such bits
 
 
 def entrance(session: Path, url: str) -> Path:

@@ -54,16 +54,20 @@ class TransferPlan:
 
     @property
     def protocol_name(self) -> str:
-        """The preset, marked where something in it was changed."""
-        preset = str(self.spec.task_config["preset"])
+        """The preset, or the task where it has none, marked where something in it was changed."""
+        preset = str(self.spec.task_config.get("preset", self.spec.task))
         return f"{preset} (changed)" if self.changes else preset
 
     @property
     def changes(self) -> dict[str, Any]:
         """What was changed in the preset: settings and keys of the recipe, with their values."""
         given = self.spec.task_config
-        own = type(self.task).Config.model_validate({"preset": given["preset"]}).model_dump(mode="json")
-        return {**{name: value for name, value in given.items() if value != own[name]}, **self.spec.recipe_overrides}
+        own: dict[str, Any] = {}
+        if "preset" in given:
+            # What was not asked for is not in the dump of a setting that came later.
+            preset = type(self.task).Config.model_validate({"preset": given["preset"]}).model_dump(mode="json")
+            own = {name: value for name, value in given.items() if value != preset.get(name)}
+        return {**own, **self.spec.recipe_overrides}
 
     @property
     def scale(self) -> Literal["full", "reduced", "builtin"]:

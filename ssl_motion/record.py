@@ -203,7 +203,7 @@ def read_record(path: Path) -> ResultRecord:
     """
     try:
         data = path.read_bytes()
-        if not _HUGE.search(data):
+        if not (_HUGE.search(data) or any(word in data for word in _NOT_FINITE)):
             try:
                 return ResultRecord.model_validate_json(data)  # twice as fast, which thousands of records are worth
             except ValidationError:
@@ -213,7 +213,7 @@ def read_record(path: Path) -> ResultRecord:
         first = error.errors()[0]
         raise DataError(f"{path}: not a result record of schema version 1: {key_of(first)}: {first['msg']}") from error
     except OSError as error:
-        raise DataError(f"{path}: not a result record: {error}. Take it away, or run it again with --force.") from error
+        raise DataError(f"{path}: not a result record: {error}. {_cure(path)}") from error
 
 
 def record_content(path: Path, data: bytes) -> Any:
@@ -230,7 +230,13 @@ def record_content(path: Path, data: bytes) -> Any:
         # Python's own reader: pydantic's refuses names that are no UTF-8, which `write_json` writes as escapes.
         return json.loads(data, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a result record: {error}. Take it away, or run it again with --force.") from error
+        raise DataError(f"{path}: not a result record: {error}. {_cure(path)}") from error
+
+
+def _cure(path: Path) -> str:
+    """What to do about a record that cannot be read: only one in a run's folder has a run that could be done again."""
+    other = "do its run again with --force" if path.name == "record.json" else "put its original in its place"
+    return f"Take it away, or {other}."
 
 
 def key_of(error: Mapping[str, Any]) -> str:
@@ -238,7 +244,9 @@ def key_of(error: Mapping[str, Any]) -> str:
     return ".".join(str(part) for part in error["loc"]) or "the file"
 
 
-# What could be a number beyond a float's range, which pydantic's reader takes for infinity.
+# Pydantic's reader takes these, in places that may hold anything, such as the protocol.
+_NOT_FINITE = (b"NaN", b"Infinity")
+# What could be a number beyond a float's range, which it takes for infinity.
 _HUGE = re.compile(rb"\d[eE]\+?\d{3,}[\s,}\]]")
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ssl_motion.contribution.checks import identity_fault
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.folders import replaced_folder
@@ -14,7 +15,7 @@ from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.collector import paused_collector
-from ssl_motion_reports.grouping import unique
+from ssl_motion_reports.grouping import finished, unique
 from ssl_motion_reports.shapes import Board
 
 STEM = "leaderboard"
@@ -133,7 +134,10 @@ def as_data(board: Board) -> dict[str, Any]:
 def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str, Path]]:
     """Read record files.
 
-    A file that is no record is named on standard error and left out: one damaged file must not hide the others.
+    A file that is no record is named on standard error and left out: one damaged file must not hide the others. So is
+    one whose identity is not that of its content: it would stand for another run than its own.
+
+    Records of one identity whose figures differ are named too, whether the run was done again or a file edited by hand.
 
     Returns:
         The records, one for each identity (of several the latest), and identity -> file.
@@ -141,9 +145,14 @@ def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str
     read = []
     for file in files:
         try:
-            read.append((read_record(file), file))
+            record = read_record(file)
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
+            continue
+        if (wrong := identity_fault(record)) is not None:
+            print(f"left out: {file}: its identity is not that of its content: {wrong}", file=sys.stderr)
+            continue
+        read.append((record, file))
     records = unique(record for record, _ in read)
     latest = {record.identity: record for record in records}
     sources: dict[str, Path] = {}
@@ -152,7 +161,33 @@ def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str
         # Of equal copies the first file is linked to.
         if record.identity not in sources and (record is kept or record == kept):
             sources[record.identity] = file
+    for record, file in read:
+        kept = latest[record.identity]
+        if record is not kept and (difference := _difference(record, kept)):
+            taken = sources[record.identity]
+            why = "was finished later" if finished(kept) > finished(record) else "comes first"
+            print(
+                f"two records of the run {record.identity} differ in {difference}: {file} and {taken}. "
+                f"Taken is {taken}, which {why}; `ssl-bench validate FILE` looks for edits by hand.",
+                file=sys.stderr,
+            )
     return records, sources
+
+
+def _difference(one: ResultRecord, other: ResultRecord) -> str:
+    """Name the first figure in which two records differ to the last digit, and how many more; empty where none does."""
+    ours, theirs = _figures(one), _figures(other)
+    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    if not names:
+        return ""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]} ({ours.get(names[0], 'none')} and {theirs.get(names[0], 'none')}){more}"
+
+
+def _figures(record: ResultRecord) -> dict[str, float]:
+    """All figures of a record, by names for people."""
+    classes = {f"{name} {each}": value for name, values in record.details.items() for each, value in values.items()}
+    return {**{metric.name: metric.value for metric in record.metrics}, **classes}
 
 
 def run_records(runs: Path) -> list[Path]:

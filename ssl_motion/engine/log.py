@@ -11,6 +11,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from ssl_motion.engine.checkpoint import list_checkpoints
 from ssl_motion.errors import RunError
 from ssl_motion.fileio import write_text
 from ssl_motion.progress import Progress
@@ -69,7 +70,7 @@ class LogHook(Hook):  # type: ignore[misc]  # mmengine ships no types
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Never save weights that a bad loss has spoilt; keep what the next line of the log is made of."""
-        self._check_finite()
+        self._check_finite(runner)
         checkpoint["log"] = [
             [done, {key: float(value) for key, value in outputs.items()}] for done, outputs in self._outputs
         ]
@@ -123,23 +124,25 @@ class LogHook(Hook):  # type: ignore[misc]  # mmengine ships no types
             self._progress.__exit__(None, None, None)
             self._progress = None
 
-    def _check_finite(self) -> None:
+    def _check_finite(self, runner: Any) -> None:
         """Fail where a loss since the last check is not finite.
 
         Raises:
-            RunError: Names the first such iteration.
+            RunError: Names the first such iteration, and the checkpoint before it.
         """
         losses = [(done, float(outputs["loss"])) for done, outputs in self._outputs if "loss" in outputs]
         for done, loss in losses:
             if not math.isfinite(loss):
+                known = list_checkpoints(Path(runner.work_dir) / "checkpoints")
+                kept = f"Checkpoint {known[-1].name} is from before." if known else "There is no checkpoint of before."
                 raise RunError(
-                    f"the loss became {loss} at iteration {done}. The last checkpoint is from before. "
+                    f"the loss became {loss} at iteration {done}. {kept} "
                     f"Lower the learning rate (optimizer.lr), or look at the data around that iteration."
                 )
 
     def _write(self, runner: Any, done: int) -> str:
         """Write a line with the means since the last one; returns a note for the display."""
-        self._check_finite()
+        self._check_finite(runner)
         now = time.monotonic()
         line: dict[str, float] = {}
         for key in self._outputs[-1][1]:

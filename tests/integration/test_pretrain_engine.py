@@ -164,14 +164,20 @@ def test_channels_last_and_optimisers(run: RunTiny) -> None:
     run(optimizer={"type": "adam", "lr": 0.01}, schedule={"type": "constant"})
 
 
-def test_a_diverging_run_stops_and_names_the_iteration(run: RunTiny, tmp_path: Path) -> None:
-    spec = {"optimizer": {"type": "sgd", "lr": 1e25}, "schedule": {"type": "constant"}, "checkpoint_every": 1}
+@pytest.mark.parametrize("every", [1, 50])
+def test_a_diverging_run_stops_and_names_the_iteration(every: int, run: RunTiny, tmp_path: Path) -> None:
+    spec = {"optimizer": {"type": "sgd", "lr": 1e25}, "schedule": {"type": "constant"}, "checkpoint_every": every}
     with pytest.raises(RunError, match=r"the loss became (nan|inf) at iteration \d") as caught:
         run(iterations=50, **spec)
     assert "optimizer.lr" in str(caught.value)
     folder = next((tmp_path / "runs" / "pretrain").iterdir())
     assert not (folder / "done.json").exists()
     assert not (folder / "owner.json").exists()
+    # What is said of checkpoints is what there is.
+    written = sorted(path.name for path in (folder / "checkpoints").glob("*.pth"))
+    assert bool(written) == (every == 1)
+    named = f"Checkpoint {written[-1]} is from before. " if written else "There is no checkpoint of before. "
+    assert named in str(caught.value)
 
 
 def test_data_without_validation_pairs(run: RunTiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

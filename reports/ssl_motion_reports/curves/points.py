@@ -89,7 +89,8 @@ def build_curve(
     drawn = [_panel(part, references.get(key, []), reading) for key, part in by_protocol.items()]
     panels, lonely = _worth_drawing(drawn)
     if lonely:
-        remarks.append(f"{lonely} protocol{'s' if lonely > 1 else ''} with one place on the x axis: left out")
+        what = "protocols where no line has" if lonely > 1 else "protocol where no line has"
+        remarks.append(f"{lonely} {what} more than one place on the x axis: left out")
     return Curve(name, spec, reading.categories, tuple(panel_details(panels)), published, tuple(remarks))
 
 
@@ -228,6 +229,10 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _worth_drawing(panels: list[Panel]) -> tuple[list[Panel], int]:
-    """Leave out panels with a single place on the x axis where others have more, and say how many."""
-    wide = [panel for panel in panels if len({point.x for point in panel.points}) > 1]
-    return (wide, len(panels) - len(wide)) if wide else (panels, 0)
+    """Leave out panels in which no line has two places on the x axis, which show no curve, and say how many."""
+    wide = [
+        panel
+        for panel in panels
+        if any(len({point.x for point in line.points}) > 1 for line in panel.lines if not line.is_reference)
+    ]
+    return wide, len(panels) - len(wide)

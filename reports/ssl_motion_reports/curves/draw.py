@@ -31,7 +31,8 @@ _SMALL = 8.0
 CHARACTERS_PER_INCH = 15.5
 # Of the picture's title, and of names in the legend, the widest of letters apart.
 _TITLE_CHARACTER, _NAME_CHARACTER = 0.122, 0.075
-_TITLE_LINE, _LEGEND_LINE = 0.23, 0.24
+# Inches; of a name of several lines the further ones stand closer.
+_TITLE_LINE, _LEGEND_ROW, _LEGEND_LINE = 0.23, 0.24, 0.145
 # What stands before a name in the legend, with the room beside it.
 _HANDLE = 0.75
 # Points that lines of one panel stand apart, so that bars at one x do not cover each other.
@@ -68,7 +69,7 @@ def draw_curve(curve: Curve, stem: Path, dpi: int = 160) -> list[Path]:
         legend_columns = _legend_columns(list(names.values()), width)
         title = textwrap.wrap(plain(curve.spec.title), int((width - 0.4) / _TITLE_CHARACTER))
         above = 0.45 + _TITLE_LINE * (len(title) - 1)
-        below = 0.22 + 0.19 * len(notes) + _LEGEND_LINE * _legend_lines(list(names.values()), legend_columns)
+        below = 0.22 + 0.19 * len(notes) + _legend_inches(list(names.values()), legend_columns)
         cell = PANEL_INCHES[1] + (0.62 if curve.spec.kind == "scatter" else 0.4)
         height = rows * cell + above + below
         figure = Figure(figsize=(width, height), facecolor="white")
@@ -209,10 +210,11 @@ def _legend_columns(names: Sequence[Sequence[str]], width: float) -> int:
     return max(1, min(len(names), int((width - 0.3) / (_HANDLE + _NAME_CHARACTER * longest))))
 
 
-def _legend_lines(names: Sequence[Sequence[str]], columns: int) -> int:
-    """How many lines of text the legend is high."""
+def _legend_inches(names: Sequence[Sequence[str]], columns: int) -> float:
+    """How high the legend is."""
     rows = math.ceil(len(names) / columns)
-    return max((sum(map(len, names[start : start + rows])) for start in range(0, len(names), rows)), default=0)
+    heights = [_LEGEND_ROW + _LEGEND_LINE * (len(name) - 1) for name in names]
+    return max((sum(heights[start : start + rows]) for start in range(0, len(names), rows or 1)), default=0.0)
 
 
 def _legend(

@@ -17,7 +17,7 @@ from ssl_motion_reports.curves.shapes import Curve, Line, Panel, Point
 from ssl_motion_reports.curves.titles import panel_details
 from ssl_motion_reports.formatting import number
 from ssl_motion_reports.grouping import entries
-from ssl_motion_reports.labels import differing, settings
+from ssl_motion_reports.labels import differing, entry_labels, settings
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.published.curves import published_curve
 from ssl_motion_reports.spread import interval_of
@@ -56,7 +56,8 @@ def build_curve(
     """Find a curve's points in records.
 
     Results of one line that share a place on the x axis and differ in more than their seeds are never averaged: the
-    line is split by the settings in which they differ.
+    line is split by the settings in which they differ. Parts with a single place are variants that belong to other
+    curves: they are left out, but for the base settings where no part runs along x.
 
     Args:
         name: of the curve.
@@ -125,7 +126,7 @@ def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Rea
         if spec.kind == "scatter":
             drawn.append(_line(label, [[record] for replicates in members for record in replicates], reading))
             continue
-        for detail, part in _told_apart(members, spec).items():
+        for detail, part in _worth_a_line(_told_apart(members, spec), spec).items():
             drawn.append(_line(", ".join(filter(None, (label, detail))), part, reading))
     drawn.sort(key=lambda line: _natural(line.label))
     metric = metric_of(first, spec)
@@ -196,6 +197,20 @@ def _told_apart(members: Entries, spec: CurveSpec) -> dict[str, Entries]:
     if len(split) == 1 or any(len({_x_text(each, spec) for each in part}) < len(part) for part in split.values()):
         return {f"#{each[0].identity[:4]}": [each] for each in members}
     return split
+
+
+def _worth_a_line(parts: dict[str, Entries], spec: CurveSpec) -> dict[str, Entries]:
+    """Of the parts of a line that was split, keep those that run along x; where none does, the base settings alone.
+
+    The others are variants that belong to other curves, and match this one by chance.
+    """
+    if len(parts) == 1:
+        return parts
+    if long := {detail: part for detail, part in parts.items() if len({_x_text(each, spec) for each in part}) > 1}:
+        return long
+    labels = entry_labels({detail: part[0] for detail, part in parts.items()})
+    base = [part for detail, part in parts.items() if labels[detail] == part[0][0].method]
+    return {"": base[0]} if base else parts
 
 
 def _x_text(replicates: list[ResultRecord], spec: CurveSpec) -> str:

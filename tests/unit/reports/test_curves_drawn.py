@@ -20,6 +20,25 @@ def test_a_suite_that_was_not_run_has_no_curve_of_whatever_results_match(make_re
     assert len(build_curve("compute", spec, run).panels[0].lines) == 3
 
 
+def test_variants_of_other_curves_do_not_crowd_a_place(make_record):
+    """CMP in base settings and four variants at one x, beside a method that runs along it: CMP has one point."""
+    spec = CurveSpec(title="Compute", x="pretraining.spec.iterations", x_label="steps", lines=["method"])
+    records = [make_record("walker", 0, 30.0 + steps / 100, spec={"iterations": steps}) for steps in (250, 500)]
+    records += [make_record("cmp", 0, 31.0, spec={"iterations": 250})]
+    records += [make_record("cmp", 0, 40.0 + n, spec={"iterations": 250, name: 1}) for n, name in enumerate("abcd")]
+    (panel,) = build_curve("compute", spec, records).panels
+    assert {line.label: [point.mean for point in line.points] for line in panel.lines} == {
+        "cmp": [31.0],
+        "walker": [32.5, 35.0],
+    }
+    # A variant that was run along x is a line; the base settings then are another, with what tells them apart.
+    more = [make_record("cmp", 0, 50.0, spec={"iterations": 500, **extra}) for extra in ({}, {"a": 1})]
+    (panel,) = build_curve("compute", spec, records + more).panels
+    assert sorted([point.mean for point in line.points] for line in panel.lines) == [
+        [31.0, 50.0], [32.5, 35.0], [40.0, 50.0],
+    ]  # fmt: skip
+
+
 def test_long_names_of_lines_and_titles_stay_inside_the_picture(make_record, tmp_path, drawn_axes):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text

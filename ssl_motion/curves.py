@@ -20,8 +20,9 @@ class CurveSpec(Strict):
         x: place in the record of what varies.
         x_label: what it is, with its unit.
         x_scale: "category" keeps the order in which a suite lists the values.
-        kind: "line" joins means over seeds along x; "scatter" draws every run as a point of its own, joins none, and
-            says by a rank correlation whether x goes with y: for an x that was measured and not set.
+        kind: "line" joins means over seeds along x, unless that is a name without order (a method); "scatter" draws
+            every run as a point of its own, joins none, and says by a rank correlation whether x goes with y: for an x
+            that was measured and not set.
         y: name of the metric; None for each protocol's primary one.
         lines: places in the record; results that agree in all of them (and in their protocol) share a line.
         where: place in the record -> value, or list of values, of the results that belong to the curve.

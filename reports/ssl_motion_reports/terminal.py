@@ -63,6 +63,6 @@ def _group(group: Group, *, wide: bool) -> RenderableType:
         cells += [Text(cell) for cell in letter_cells(entry, group)[: len(said)]]
         cells += [Text(plain(learned_from(entry))), Text(cost(entry))] if wide else []
         table.add_row(*cells, Text(plain(origin(entry))))
-    known = [*group.remarks, how_to_read_letters(group)]
+    known = [*group.remarks, how_to_read_letters(group, said)]
     remarks = [Text(plain(f"  {remark}"), style="dim") for remark in known if remark]
     return Lines(table, *remarks, Text(f"  protocol {group.fingerprint}", style="dim"), Text(""))

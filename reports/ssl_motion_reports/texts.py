@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ssl_motion.record import MetricValue
+from ssl_motion_reports.differences import Differences
 from ssl_motion_reports.formatting import abridged, amount, duration, figure, markdown, number
 from ssl_motion_reports.shapes import Board, Entry, Group
 from ssl_motion_reports.statistics.bootstrap import Interval
@@ -116,23 +117,45 @@ _OVER = {
 }
 
 
-def how_to_read_letters(group: Group) -> str:
-    """What the letters, ranks and intervals of a group mean, and what it resolves; empty where it has none."""
+def how_compared(known: Differences) -> str:
+    """By which test rows are told apart, the same words in every format."""
+    return ("over seeds and test images" if known.images else "Tukey's HSD over seeds") + ", family-wise 95 %"
+
+
+def how_to_read_letters(group: Group, columns: Sequence[str] | None = None) -> str:
+    """What the letters, ranks and intervals of a group mean, and what it resolves; empty where it has none.
+
+    Args:
+        group: a table.
+        columns: of `letter_columns` those that the table shows; all by default. Nothing else is explained.
+    """
     known, usual = group.differences, group.usual_sources
+    shown_columns = letter_columns(group) if columns is None else columns
     parts = [group.resolution] if group.resolution else []
-    if known is not None:
+    if known is not None and "letters" in shown_columns:
         silent = sum(not entry.letters for entry in group.entries)
         rest = f"; {silent} row{'s' if silent > 1 else ''} without letters: too few seeds of its own" if silent else ""
-        test = "over seeds and test images" if known.images else "Tukey's HSD over seeds"
         parts.append(
-            f"Letters: rows that share one are not told apart in {group.primary} ({test}, family-wise 95 %; pooled "
-            f"spread {number(known.spread)}, differences below {number(known.smallest)} are not resolved){rest}."
+            f"Letters: rows that share one are not told apart in {group.primary} ({how_compared(known)}; pooled "
+            f"spread {number(known.spread)}){rest}. {_least(known)}"
         )
     if any(entry.rank_interval for entry in group.entries):
         parts.append("In brackets behind a rank: all that are possible, by the same comparison.")
-    if usual:
+    if usual and "95 % interval" in shown_columns:
         parts.append(f"95 % intervals: of {group.primary}, {_OVER[usual]}.")
     return " ".join(parts)
+
+
+def _least(known: Differences) -> str:
+    """The least difference that is resolved, and why it is not the one that is resolved between any two rows."""
+    least, enough = number(known.smallest), number(known.enough)
+    if least == enough:
+        return f"No difference below {least} is resolved."
+    alike = "how alike the two do on the same images, and " if known.images else ""
+    return (
+        f"No difference below {least} is resolved; from there to {enough} it depends on the pair: {alike}how many "
+        "seeds they have."
+    )
 
 
 def letter_columns(group: Group) -> tuple[str, ...]:

@@ -25,11 +25,11 @@ def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", ou
     Returns:
         The files; none where no transfer is finished.
     """
-    from ssl_motion.cli.reports import curves_of, pictures_of
+    from ssl_motion.cli.reports import curves_of, image_draws, pictures_of
     from ssl_motion.sweep import all_remarks, with_included
     from ssl_motion_reports.board import build_board
     from ssl_motion_reports.curves import write_curves
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, collect_records, write_board
+    from ssl_motion_reports.leaderboard import collect_records, write_board
     from ssl_motion_reports.site import describe_methods, write_site
     from ssl_motion_reports.terminal import print_board
 
@@ -37,7 +37,7 @@ def write_reports(name: str, statuses: "list[JobStatus]", suite: "SuiteSpec", ou
     records, sources = collect_records([Path(status.run) / "record.json" for status in finished])
     if not records:
         return []
-    cache = Path(finished[0].run).parents[1] / IMAGE_DRAWS
+    cache = image_draws(Path(finished[0].run).parents[1], records, sources)
     others = tuple(f"{included}: " for included in with_included(suite) if included)
     own_files = {Path(status.run) / "record.json" for status in finished if not status.job.name.startswith(others)}
     own = {record.method for record in records if sources[record.identity] in own_files}

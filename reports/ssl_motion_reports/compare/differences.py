@@ -13,6 +13,7 @@ from ssl_motion.fileio import sha256_of
 from ssl_motion.per_image.resampling import AGREES, PerImageFile, read_any
 from ssl_motion.record import MetricValue, ResultRecord
 from ssl_motion_reports.compare.sides import Side
+from ssl_motion_reports.compare.table import in_the_table
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.spread import replicates_with
 from ssl_motion_reports.statistics.bootstrap import Interval, paired_difference
@@ -29,12 +30,14 @@ class Difference:
         name: of the metric, class or image.
         one, other: means over seeds.
         interval: of one - other; None where nothing can be said.
+        note: why nothing can be said, where a reader would expect something.
     """
 
     name: str
     one: float
     other: float
     interval: Interval | None = None
+    note: str = ""
 
     @property
     def value(self) -> float:
@@ -57,6 +60,8 @@ class Comparison:
         images: one for each image, by the metric that ranks on that image alone, largest difference first; empty where
             the sides' per-image statistics are not at hand.
         remarks: what a reader should know.
+        table: what the leaderboard's table, which allows for all its pairs at once, says of the two; empty where it
+            says nothing.
     """
 
     one: Side
@@ -69,15 +74,23 @@ class Comparison:
     classes: Mapping[str, tuple[Difference, ...]]
     images: tuple[Difference, ...]
     remarks: tuple[str, ...]
+    table: str = ""
 
 
-def compare(one: Side, other: Side, sources: Mapping[str, Path], cache: Path | None = None) -> Comparison:
+def compare(
+    one: Side,
+    other: Side,
+    sources: Mapping[str, Path],
+    cache: Path | None = None,
+    records: Sequence[ResultRecord] = (),
+) -> Comparison:
     """Compare two sides of one protocol.
 
     Args:
         one, other: as `find_sides` gives them.
         sources: identity -> record file; statistics image by image lie beside it.
         cache: folder that keeps what was computed of these, so that it is computed once; None keeps nothing.
+        records: all of the protocol, for what its table says of the two.
     """
     first = one.records[0]
     names = [first.primary.name, *(metric.name for metric in first.metrics if not metric.primary)]
@@ -101,7 +114,10 @@ def compare(one: Side, other: Side, sources: Mapping[str, Path], cache: Path | N
             classes[group] = tuple(rows)
     images, remarks = _images(one, other, sources)
     if differences and differences[0].interval is None:
-        remarks.append("no interval: one seed a side, or seeds of one pretraining, and no images of both at hand")
+        remarks.append(
+            differences[0].note
+            or "no interval: one seed a side, or seeds of one pretraining, and no images of both at hand"
+        )
     return Comparison(
         one=one,
         other=other,
@@ -113,6 +129,7 @@ def compare(one: Side, other: Side, sources: Mapping[str, Path], cache: Path | N
         classes=classes,
         images=images,
         remarks=tuple(remarks),
+        table=in_the_table(one, other, records, sources, cache),
     )
 
 
@@ -135,7 +152,11 @@ def _difference(
         replicates_with(other.records, figures[1], sources, cache),
     )
     means = [math.fsum(values) / len(values) for values in figures]
-    return Difference(name, means[0], means[1], paired_difference(ours, theirs))
+    known = paired_difference(ours, theirs)
+    if known is not None and known.low == known.high and "images" not in known.sources:
+        # Values that are all the same, such as those of a class that is never found, say nothing of their spread.
+        return Difference(name, means[0], means[1], None, "no interval: every seed of a side has the same value")
+    return Difference(name, means[0], means[1], known)
 
 
 def _images(one: Side, other: Side, sources: Mapping[str, Path]) -> tuple[tuple[Difference, ...], list[str]]:

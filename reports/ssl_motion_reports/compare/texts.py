@@ -13,6 +13,12 @@ SHOWN_IMAGES = 20
 """Rows of the table of images in Markdown; the CSV has them all."""
 
 
+_CHOSEN = (
+    "That interval is for one pair that was chosen before its results were seen; for a pair picked from many it is too "
+    "narrow."
+)
+
+
 def in_words(interval: Interval | None) -> str:
     """An interval in words; empty where nothing is known."""
     if interval is None:
@@ -22,7 +28,12 @@ def in_words(interval: Interval | None) -> str:
 
 
 def verdict(comparison: Comparison) -> str:
-    """The outcome in a sentence."""
+    """The outcome: of this pair alone, and what the table of all says of it."""
+    parts = (_of_the_pair(comparison), _CHOSEN if comparison.differences[0].interval else "", comparison.table)
+    return " ".join(part for part in parts if part)
+
+
+def _of_the_pair(comparison: Comparison) -> str:
     metric, found = comparison.metrics[0], comparison.differences[0]
     one, other = comparison.one.label, comparison.other.label
     values = f"{number(found.one)} against {number(found.other)} {metric.name}"
@@ -70,13 +81,13 @@ def to_markdown(comparison: Comparison, pictures: Sequence[str]) -> str:
 
 
 def _table(kind: str, comparison: Comparison, rows: Sequence[tuple[str, Difference]]) -> list[str]:
-    has_intervals = any(row.interval is not None for _, row in rows)
+    has_intervals = any(row.interval is not None or row.note for _, row in rows)
     heads = [kind, markdown(comparison.one.label), markdown(comparison.other.label), "difference"]
     heads += ["interval"] if has_intervals else []
     lines = ["| " + " | ".join(heads) + " |", "|---|---:|---:|---:|" + ("---|" if has_intervals else "")]
     for name, row in rows:
         cells = [markdown(name), number(row.one), number(row.other), f"{row.value:+.2f}"]
-        lines.append("| " + " | ".join(cells + ([in_words(row.interval)] if has_intervals else [])) + " |")
+        lines.append("| " + " | ".join(cells + ([in_words(row.interval) or row.note] if has_intervals else [])) + " |")
     return [*lines, ""]
 
 

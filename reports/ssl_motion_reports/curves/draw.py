@@ -3,7 +3,7 @@
 import io
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,12 @@ REFERENCE_DASHES: tuple[Any, ...] = ((0, (4, 3)), (0, (1, 2)), (0, (8, 2, 1, 2))
 _SMALL = 8.0
 # Of that size, in a line under the picture.
 CHARACTERS_PER_INCH = 15.5
+# Of the picture's title, and of names in the legend, the widest of letters apart.
+_TITLE_CHARACTER, _NAME_CHARACTER = 0.122, 0.075
+# Inches; of a name of several lines the further ones stand closer.
+_TITLE_LINE, _LEGEND_ROW, _LEGEND_LINE = 0.23, 0.24, 0.145
+# What stands before a name in the legend, with the room beside it.
+_HANDLE = 0.75
 # Points that lines of one panel stand apart, so that bars at one x do not cover each other.
 _APART = 3.5
 
@@ -59,8 +65,11 @@ def draw_curve(curve: Curve, stem: Path, dpi: int = 160) -> list[Path]:
     with context(["default", {"font.family": "DejaVu Sans", "text.parse_math": False, "svg.hashsalt": "ssl-motion"}]):
         width = PANEL_INCHES[0] * columns
         notes = _notes(curve, width)
-        legend_columns = _legend_columns(styles, width)
-        above, below = 0.45, 0.22 + 0.19 * len(notes) + 0.24 * math.ceil(len(styles) / legend_columns)
+        names = {key: _wrapped_name(key[0], width) for key in styles}
+        legend_columns = _legend_columns(list(names.values()), width)
+        title = textwrap.wrap(plain(curve.spec.title), int((width - 0.4) / _TITLE_CHARACTER))
+        above = 0.45 + _TITLE_LINE * (len(title) - 1)
+        below = 0.22 + 0.19 * len(notes) + _legend_inches(list(names.values()), legend_columns)
         cell = PANEL_INCHES[1] + (0.62 if curve.spec.kind == "scatter" else 0.4)
         height = rows * cell + above + below
         figure = Figure(figsize=(width, height), facecolor="white")
@@ -71,10 +80,11 @@ def draw_curve(curve: Curve, stem: Path, dpi: int = 160) -> list[Path]:
             left, bottom = column * PANEL_INCHES[0] + 0.72, height - above - (row + 1) * cell + 0.55
             box = (left / width, bottom / height, (PANEL_INCHES[0] - 1.42) / width, (PANEL_INCHES[1] - 0.62) / height)
             _panel(figure.add_axes(box), panel, curve, styles)
-        title = plain(curve.spec.title)
-        size = 13 * min(1.0, width * 9.2 / len(title))
-        figure.text(0.2 / width, 1 - 0.3 / height, title, fontsize=size, fontweight="bold", color=INK)
-        _legend(figure, styles, legend_columns, (0.2 / width, (0.12 + 0.19 * len(notes)) / height))
+        for number, text in enumerate(title):
+            place_y = 1 - (0.3 + _TITLE_LINE * number) / height
+            figure.text(0.2 / width, place_y, text, fontsize=13, fontweight="bold", color=INK)
+        handles = [(names[key], style) for key, style in styles.items() if key[0]]
+        _legend(figure, handles, legend_columns, (0.2 / width, (0.12 + 0.19 * len(notes)) / height))
         for number, note in enumerate(reversed(notes)):
             figure.text(0.2 / width, (0.12 + 0.19 * number) / height, note, fontsize=_SMALL, color=FAINT)
         for file, metadata in zip(files, ({"Software": None}, {"Date": None, "Creator": None}), strict=True):
@@ -96,7 +106,7 @@ def _styles(curve: Curve) -> dict[tuple[str, bool], dict[str, Any]]:
         styles[key] = {
             "color": COLOURS[place % len(COLOURS)],
             "marker": MARKERS[place % len(MARKERS)],
-            "linestyle": "none" if curve.spec.kind == "scatter" else DASHES[place % len(DASHES)],
+            "linestyle": DASHES[place % len(DASHES)] if curve.is_joined else "none",
             "linewidth": 1.6,
             "markersize": 6,
         }
@@ -131,9 +141,9 @@ def _panel(axes: "Axes", panel: Panel, curve: Curve, styles: dict[tuple[str, boo
     under = [plain(panel.detail), *([plain(correlation_words(panel))] if panel.correlations else [])]
     title = plain(panel.title)
     top = 1.05 + 0.08 * len(under)
-    axes.text(-0.16, top, title, fontsize=10 * min(1.0, 50 / len(title)), fontweight="bold", color=INK, **above)
+    axes.text(-0.16, top, title, fontsize=10 * min(1.0, 44 / len(title)), fontweight="bold", color=INK, **above)
     for row, text in enumerate(under, start=1):
-        size = _SMALL * min(1.0, 66 / len(text))
+        size = _SMALL * min(1.0, 64 / len(text))
         axes.text(-0.16, top - 0.08 * row, text, fontsize=size, color=FAINT, **above)
     if curve.published is not None:
         draw_published(axes, panel, curve)
@@ -189,21 +199,32 @@ def _x_axis(axes: "Axes", panel: Panel, curve: Curve) -> None:
         axes.margins(x=0.06)
 
 
-def _legend_columns(styles: Mapping[tuple[str, bool], Any], width: float) -> int:
+def _wrapped_name(label: str, width: float) -> list[str]:
+    """A line's name, broken so that it fits into a picture of so many inches."""
+    return textwrap.wrap(plain(label), int((width - 0.3 - _HANDLE) / _NAME_CHARACTER)) or [""]
+
+
+def _legend_columns(names: Sequence[Sequence[str]], width: float) -> int:
     """How many names of lines stand side by side in so many inches."""
-    longest = max((len(plain(label)) for label, _ in styles), default=0)
-    return max(1, min(len(styles), int((width - 0.3) / (0.75 + 0.075 * longest))))
+    longest = max((len(line) for name in names for line in name), default=0)
+    return max(1, min(len(names), int((width - 0.3) / (_HANDLE + _NAME_CHARACTER * longest))))
+
+
+def _legend_inches(names: Sequence[Sequence[str]], columns: int) -> float:
+    """How high the legend is."""
+    rows = math.ceil(len(names) / columns)
+    heights = [_LEGEND_ROW + _LEGEND_LINE * (len(name) - 1) for name in names]
+    return max((sum(heights[start : start + rows]) for start in range(0, len(names), rows or 1)), default=0.0)
 
 
 def _legend(
-    figure: "Figure", styles: dict[tuple[str, bool], dict[str, Any]], columns: int, at: tuple[float, float]
+    figure: "Figure", named: Sequence[tuple[Sequence[str], dict[str, Any]]], columns: int, at: tuple[float, float]
 ) -> None:
     from matplotlib.lines import Line2D
 
-    named = [(label, style) for (label, _), style in styles.items() if label]
     if not named:
         return
-    handles = [Line2D([], [], label=plain(label), **style) for label, style in named]
+    handles = [Line2D([], [], label="\n".join(name), **style) for name, style in named]
     figure.legend(
         handles=handles, loc="lower left", bbox_to_anchor=at, ncols=min(columns, len(handles)), frameon=False,
         fontsize=8.5, handlelength=3.4, labelcolor=INK, borderaxespad=0, borderpad=0,

@@ -11,7 +11,9 @@ from ssl_motion.record import MetricValue, ResultRecord
 
 
 def value_text(value: Any) -> str:
-    """A value of the x axis or of a line's label as text: {1,2,4} for a list, "none" for None."""
+    """A value of the x axis or of a line's label as text: {1,2,4} for a list, "none" for None and for no settings."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.rpartition('.')[2]}={value_text(each)}" for name, each in value.items()) or "none"
     if isinstance(value, list | tuple):
         return "{" + ",".join(value_text(each) for each in value) + "}"
     if value is None:

@@ -17,7 +17,7 @@ from ssl_motion_reports.curves.shapes import Curve, Line, Panel, Point
 from ssl_motion_reports.curves.titles import panel_details
 from ssl_motion_reports.formatting import number
 from ssl_motion_reports.grouping import entries
-from ssl_motion_reports.labels import differing, settings
+from ssl_motion_reports.labels import differing, entry_labels, settings
 from ssl_motion_reports.published import task_title
 from ssl_motion_reports.published.curves import published_curve
 from ssl_motion_reports.spread import interval_of
@@ -56,7 +56,8 @@ def build_curve(
     """Find a curve's points in records.
 
     Results of one line that share a place on the x axis and differ in more than their seeds are never averaged: the
-    line is split by the settings in which they differ.
+    line is split by the settings in which they differ. Parts with a single place are variants that belong to other
+    curves: they are left out, but for the base settings where no part runs along x.
 
     Args:
         name: of the curve.
@@ -89,7 +90,8 @@ def build_curve(
     drawn = [_panel(part, references.get(key, []), reading) for key, part in by_protocol.items()]
     panels, lonely = _worth_drawing(drawn)
     if lonely:
-        remarks.append(f"{lonely} protocol{'s' if lonely > 1 else ''} with one place on the x axis: left out")
+        what = "protocols where no line has" if lonely > 1 else "protocol where no line has"
+        remarks.append(f"{lonely} {what} more than one place on the x axis: left out")
     return Curve(name, spec, reading.categories, tuple(panel_details(panels)), published, tuple(remarks))
 
 
@@ -124,7 +126,7 @@ def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Rea
         if spec.kind == "scatter":
             drawn.append(_line(label, [[record] for replicates in members for record in replicates], reading))
             continue
-        for detail, part in _told_apart(members, spec).items():
+        for detail, part in _worth_a_line(_told_apart(members, spec), spec).items():
             drawn.append(_line(", ".join(filter(None, (label, detail))), part, reading))
     drawn.sort(key=lambda line: _natural(line.label))
     metric = metric_of(first, spec)
@@ -197,6 +199,20 @@ def _told_apart(members: Entries, spec: CurveSpec) -> dict[str, Entries]:
     return split
 
 
+def _worth_a_line(parts: dict[str, Entries], spec: CurveSpec) -> dict[str, Entries]:
+    """Of the parts of a line that was split, keep those that run along x; where none does, the base settings alone.
+
+    The others are variants that belong to other curves, and match this one by chance.
+    """
+    if len(parts) == 1:
+        return parts
+    if long := {detail: part for detail, part in parts.items() if len({_x_text(each, spec) for each in part}) > 1}:
+        return long
+    labels = entry_labels({detail: part[0] for detail, part in parts.items()})
+    base = [part for detail, part in parts.items() if labels[detail] == part[0][0].method]
+    return {"": base[0]} if base else parts
+
+
 def _x_text(replicates: list[ResultRecord], spec: CurveSpec) -> str:
     if spec.x_scale == "category":
         return value_text(place(replicates[0], spec.x))
@@ -228,6 +244,10 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _worth_drawing(panels: list[Panel]) -> tuple[list[Panel], int]:
-    """Leave out panels with a single place on the x axis where others have more, and say how many."""
-    wide = [panel for panel in panels if len({point.x for point in panel.points}) > 1]
-    return (wide, len(panels) - len(wide)) if wide else (panels, 0)
+    """Leave out panels in which no line has two places on the x axis, which show no curve, and say how many."""
+    wide = [
+        panel
+        for panel in panels
+        if any(len({point.x for point in line.points}) > 1 for line in panel.lines if not line.is_reference)
+    ]
+    return wide, len(panels) - len(wide)

@@ -8,6 +8,9 @@ from ssl_motion_reports.published.curves import PublishedCurve
 from ssl_motion_reports.statistics.bootstrap import Interval
 from ssl_motion_reports.statistics.correlation import Correlation
 
+# Places in a record whose values have no order, not even that in which a suite lists them.
+_NAMES = ("method", "recipe_overrides")
+
 
 @dataclass(frozen=True)
 class Point:
@@ -102,3 +105,8 @@ class Curve:
     panels: tuple[Panel, ...]
     published: PublishedCurve | None
     remarks: tuple[str, ...]
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether lines join their points: not in a scatter, nor where x is a name, which has no order."""
+        return self.spec.kind == "line" and self.spec.x.rpartition(".")[2] not in _NAMES

@@ -29,6 +29,7 @@ class Column(BaseModel):
         tasks: transfer tasks of this project that measure the same kind of thing.
         ours: their metric, or "GROUP/NAME" for a figure of `ResultRecord.details`.
         datasets: values of the protocol's fact "dataset" that belong here; all where empty.
+        frozen: whether its trunks are kept as they were pretrained; results of frozen trunks belong nowhere else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,10 +39,13 @@ class Column(BaseModel):
     tasks: tuple[str, ...]
     ours: str
     datasets: tuple[str, ...] = ()
+    frozen: bool = False
 
     def measures(self, record: ResultRecord) -> bool:
         """Whether a reproduced result belongs in this column."""
-        return record.task in self.tasks and (not self.datasets or record.protocol.get("dataset") in self.datasets)
+        is_of_data = not self.datasets or record.protocol.get("dataset") in self.datasets
+        is_tuned = record.protocol.get("frozen_stages") != "all"
+        return record.task in self.tasks and is_of_data and (self.frozen or is_tuned)
 
     def value(self, record: ResultRecord) -> float | None:
         """The column's figure of a reproduced result; None where it has none."""

@@ -1,8 +1,9 @@
 """The papers' tables with reproduced rows in their places.
 
-A reproduced row stands under the printed row of its method, in the columns of its task. Its protocol is named in every
-row, since a table may hold several: rows of one protocol alone are comparable. Only full protocols are set against the
-printed number, and what is known to confound the comparison stands beside the difference.
+A reproduced row stands under the printed row of its method, in the columns of its task: fine-tuned where the paper
+fine-tunes, and in the method's base settings alone, since variants of an ablation are no row of any paper. Its protocol
+is named in every row, since a table may hold several: rows of one protocol alone are comparable. Only full protocols
+are set against the printed number, and what is known to confound the comparison stands beside the difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssl_motion.record import Reported, ResultRecord
+from ssl_motion_reports.base_settings import base_entries, protocols_by_settings
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.formatting import amount, figure, number
 from ssl_motion_reports.paper.layout import Column, Layout, Row, layouts, printed_rows
@@ -108,10 +110,14 @@ def build_tables(
 def _table(layout: Layout, groups: Sequence[Group], sources: Mapping[str, Path], cache: Path | None) -> PaperTable:
     own: dict[str, list[Line]] = {}
     elsewhere: set[str] = set()
+    protocols, variants = protocols_by_settings(groups), 0
     for group in groups:
+        base = {entry.key for entry in base_entries(group.entries, protocols)}
         for entry in group.entries:
             columns = [column for column in layout.columns if column.measures(entry.records[0])]
-            if columns and layout.has_trunk(group.backbone):
+            if columns and layout.has_trunk(group.backbone) and entry.key not in base:
+                variants += 1
+            elif columns and layout.has_trunk(group.backbone):
                 own.setdefault(entry.method, []).append(_reproduced(entry, group, columns, sources, cache))
             elif columns:
                 elsewhere.add(group.backbone)
@@ -120,6 +126,11 @@ def _table(layout: Layout, groups: Sequence[Group], sources: Mapping[str, Path],
         lines.append(_printed(row, layout))
         lines += [_beside(line, row) for line in own.pop(row.ours, [])]
     remarks = []
+    if variants:
+        rows = "1 row" if variants == 1 else f"{variants} rows"
+        remarks.append(
+            f"methods stand here in their base settings; {rows} of other settings of theirs: the leaderboard"
+        )
     if elsewhere:
         trunks = ", ".join(sorted(elsewhere))
         remarks.append(f"results on the same tasks with other trunks ({trunks}) are in the leaderboard, not here")

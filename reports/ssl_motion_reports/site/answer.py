@@ -1,17 +1,20 @@
 """The question of the project, answered from the records in two sentences: who leads, by how much, how surely, where.
 
 Compared are ways of learning from motion, and these alone: entries with at least two seeds of their own that learned
-from the same data and saw as many images. Random starts, ImageNet's labels and the supervised upper line are
-what they are compared with, and controls (data with something taken away) are none of them. Two methods count as told
-apart where the board says so (`ssl_motion_reports.differences`), and intervals of differences are those of that
-comparison: they hold for all pairs of a table at once, so that it does not matter that the best two were picked.
+from the same data and saw as many images, each method in its base settings (`ssl_motion_reports.base_settings`): the
+best of many variants of one method, chosen on test images, is no match for the only one of another. Random starts,
+ImageNet's labels and the supervised upper line are what they are compared with, and controls (data with something
+taken away) are none of them. Two methods count as told apart where the board says so
+(`ssl_motion_reports.differences`), and intervals of differences are those of that comparison: they hold for all pairs
+of a table at once, so that it does not matter that the best two were picked.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ssl_motion.record import WHOLE_MODEL
+from ssl_motion_reports.base_settings import base_entries, is_base, protocols_by_settings
 from ssl_motion_reports.differences import FAMILY_LEVEL, Differences
 from ssl_motion_reports.formatting import number
 from ssl_motion_reports.shapes import Board, Entry, Group
@@ -34,10 +37,10 @@ class Evidence:
 
     Attributes:
         group: the protocol's table.
-        best: entry of the method with the highest mean.
-        second: best entry of any other method.
+        best: base entry of the method with the highest mean.
+        second: that of the next method.
         rivals: number of methods compared, the best included.
-        apart: whether the best is told apart from every entry of every other method.
+        apart: whether the best is told apart from the base entry of every other method.
         lead: how much better the best is than the second.
         versus_random: "better", "worse", "not told apart", or empty where no random start was measured.
         gain: how much better the best is than a random start; None without one.
@@ -67,10 +70,14 @@ def is_motion(entry: Entry) -> bool:
     return entry.origin == "reproduced" and plain and entry.method not in _BASELINES and entry.pretrainings > 0
 
 
-def evidence(group: Group) -> Evidence | None:
+def evidence(group: Group, protocols: Mapping[str, int]) -> Evidence | None:
     """Compare the motion methods of a protocol; None where there are not two to compare.
 
     Where methods learned from several data sets or amounts, those on which most methods can be compared count.
+
+    Args:
+        group: the protocol's table.
+        protocols: as `protocols_by_settings` counts them.
     """
     known = group.differences
     if known is None or not group.ranked or group.backbone == WHOLE_MODEL:
@@ -79,17 +86,17 @@ def evidence(group: Group) -> Evidence | None:
     for entry in group.entries:
         if is_motion(entry) and entry.key in known.letters:
             matched.setdefault((entry.data, entry.images_seen), []).append(entry)
-    lines = max(matched.values(), key=lambda each: len({entry.method for entry in each}), default=[])
-    others = [entry for entry in lines if entry.method != lines[0].method]
-    if not others:
+    compared = [base_entries(each, protocols) for each in matched.values()]
+    lines = max(compared, key=lambda each: (len(each), sum(map(is_base, each))), default=[])
+    if len(lines) < 2:
         return None
-    best = lines[0]  # entries stand best first
+    best, *others = lines  # entries stand best first
     base = next((entry for entry in group.entries if entry.method == "random" and entry.key in known.letters), None)
     return Evidence(
         group=group,
         best=best,
         second=others[0],
-        rivals=len({entry.method for entry in lines}),
+        rivals=len(lines),
         apart=all((best.key, other.key) in known.resolved for other in others),
         lead=_better_by(best, others[0], group, known),
         versus_random=best.versus_random,
@@ -109,7 +116,8 @@ def _better_by(one: Entry, other: Entry, group: Group, known: Differences) -> In
 
 def all_evidence(board: Board) -> list[Evidence]:
     """What each protocol of the nearest scale to the full one says, in the order of the board."""
-    found = [each for group in board.groups if (each := evidence(group)) is not None]
+    protocols = protocols_by_settings(board.groups)
+    found = [each for group in board.groups if (each := evidence(group, protocols)) is not None]
     for scale in _PLACES:
         if here := [each for each in found if each.group.scale == scale]:
             return here

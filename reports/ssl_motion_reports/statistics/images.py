@@ -6,6 +6,7 @@ record is 16 kB, is found by the hash of its per-image file, and serves even whe
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from functools import cache as cache_calls
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from ssl_motion.errors import DataError
 from ssl_motion.fileio import sha256_of, write_atomically
 from ssl_motion.identity import digest
 from ssl_motion.per_image.resampling import read_any, resampled
-from ssl_motion.record import ResultRecord
+from ssl_motion.progress import Progress
+from ssl_motion.record import PerImage, ResultRecord
 
 DRAWS = 2000
 FORMAT = 1
@@ -70,8 +72,7 @@ def images_of(record: ResultRecord, source: Path, cache: Path | None = None) -> 
     if record.per_image is None:
         return None
     file, metric = source.parent / record.per_image.file, record.primary
-    facts = [FORMAT, record.per_image.sha256, metric.name, metric.value, DRAWS]
-    kept = None if cache is None else cache / f"{digest(facts)}.draws"
+    kept = None if cache is None else _kept(record, record.per_image, cache)
     known = None if kept is None else _read(kept)
     if known is None:
         if not file.is_file() or sha256_of(file) != record.per_image.sha256:
@@ -97,6 +98,36 @@ def images_of(record: ResultRecord, source: Path, cache: Path | None = None) -> 
 def _say_once(message: str) -> None:
     """Print to standard error, but not again where one report asks for a record's images many times."""
     print(message, file=sys.stderr)
+
+
+def compute_draws(records: Iterable[ResultRecord], sources: Mapping[str, Path], cache: Path) -> None:
+    """Compute what is not kept yet of many records, which may take minutes, with its progress on standard error.
+
+    Args:
+        records: of any kind; those without a per-image file at hand are passed over.
+        sources: identity -> record file.
+        cache: folder that keeps what is computed.
+    """
+    missing = [
+        (record, source)
+        for record in records
+        if (source := sources.get(record.identity)) is not None
+        and record.per_image is not None
+        and (source.parent / record.per_image.file).is_file()
+        and not _kept(record, record.per_image, cache).is_file()
+    ]
+    if not missing:
+        return
+    with Progress("drawing test images anew, once for each result", len(missing), "results") as progress:
+        for record, source in missing:
+            images_of(record, source, cache)
+            progress.advance()
+
+
+def _kept(record: ResultRecord, per_image: PerImage, cache: Path) -> Path:
+    """File that keeps the draws of a record."""
+    metric = record.primary
+    return cache / f"{digest([FORMAT, per_image.sha256, metric.name, metric.value, DRAWS])}.draws"
 
 
 def _write(path: Path, key: str, images: int, moved: Float64Array) -> None:

@@ -8,7 +8,7 @@ import click
 from ssl_motion.cli.common_options import runs_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ssl_motion.record import ResultRecord
@@ -41,6 +41,15 @@ def own_records(runs: "Path", folders: tuple[str, ...]) -> "tuple[list[ResultRec
     for folder in folders:
         files += folder_records(Path(folder))
     return collect_records(files + committed_records())
+
+
+def image_draws(runs: "Path", records: "Iterable[ResultRecord]", sources: "Mapping[str, Path]") -> "Path":
+    """Compute what reports need of the records' test images, showing progress, and return the folder that keeps it."""
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
+    from ssl_motion_reports.statistics.images import compute_draws
+
+    compute_draws(records, sources, runs / IMAGE_DRAWS)
+    return runs / IMAGE_DRAWS
 
 
 def curves_of(suites: "Mapping[str, SuiteSpec]") -> "dict[str, Declared]":

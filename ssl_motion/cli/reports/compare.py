@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ssl_motion.cli.reports import own_records, record_options
+from ssl_motion.cli.reports import image_draws, own_records, record_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,12 +46,15 @@ def command(
     from ssl_motion.paths import runs_root
     from ssl_motion.store import Store
     from ssl_motion_reports.compare import compare, find_sides, folder_name, verdict, write_comparison
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
 
     runs = runs_root(runs_folder)
     records, known = own_records(runs, record_folders)
     first, second, sources = find_sides(one, other, records, known, task=task, protocol=protocol)
-    comparison = compare(first, second, sources, runs / IMAGE_DRAWS)
+    fingerprint = first.records[0].protocol_fingerprint
+    # The table compares methods over their seeds; of single runs it says nothing.
+    of_methods = min(len(first.records), len(second.records)) > 1
+    table = [record for record in records if of_methods and record.protocol_fingerprint == fingerprint]
+    comparison = compare(first, second, sources, image_draws(runs, table, sources), table)
     click.echo(verdict(comparison))
     folder = Path(out) if out else runs / "reports" / "compare" / folder_name(comparison)
     pictures: list[Path] = []

@@ -3,7 +3,7 @@
 import click
 
 from ssl_motion.cli.common_options import json_option
-from ssl_motion.cli.reports import curves_of, own_records, record_options
+from ssl_motion.cli.reports import curves_of, image_draws, own_records, record_options
 
 
 @click.command("curves")
@@ -22,11 +22,11 @@ def command(
     import json
     from pathlib import Path
 
+    from ssl_motion.curves import belongs
     from ssl_motion.errors import UsageError
     from ssl_motion.paths import config_root, runs_root
     from ssl_motion.sweep import load_suite
     from ssl_motion_reports.curves import write_curves
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
 
     names = list(suite) or sorted(path.stem for path in (config_root() / "suites").glob("[!_]*.yaml"))
     curves = curves_of({name: load_suite(name) for name in names})
@@ -38,7 +38,12 @@ def command(
     runs = runs_root(runs_folder)
     records, sources = own_records(runs, record_folders)
     folder = Path(out) if out else runs / "reports" / "curves"
-    written = write_curves(curves, records, folder, sources, runs / IMAGE_DRAWS)
+    shown = [
+        record
+        for record in records
+        if any(record.method in each.spec.references or belongs(record, each.spec) for each in curves.values())
+    ]
+    written = write_curves(curves, records, folder, sources, image_draws(runs, shown, sources))
     if as_json:
         click.echo(json.dumps({name: [str(path) for path in files] for name, files in written.items()}, indent=2))
         return

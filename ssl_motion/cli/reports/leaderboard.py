@@ -3,7 +3,7 @@
 import click
 
 from ssl_motion.cli.common_options import json_option
-from ssl_motion.cli.reports import FIRST, own_records, record_options
+from ssl_motion.cli.reports import FIRST, image_draws, own_records, record_options
 
 
 @click.command("leaderboard")
@@ -38,13 +38,13 @@ def command(
             raise UsageError(message)
         click.echo(f"{message}\nOnly published numbers are shown.", err=True)
     from ssl_motion_reports.board import build_board
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, as_data, dump, select_task, write_board
+    from ssl_motion_reports.leaderboard import as_data, dump, select_task, write_board
     from ssl_motion_reports.published import published_records
 
     everything = records + ([] if no_published else published_records())
     if task is not None:
         everything = select_task(everything, task)
-    board = build_board(everything, sources, runs / IMAGE_DRAWS)
+    board = build_board(everything, sources, image_draws(runs, everything, sources))
     written = write_board(board, Path(out) if out else runs / "reports" / "leaderboard", sources=sources)
     if as_json:
         click.echo(dump({"files": [str(path) for path in written], **as_data(board)}))

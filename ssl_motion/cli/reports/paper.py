@@ -2,7 +2,7 @@
 
 import click
 
-from ssl_motion.cli.reports import FIRST, own_records, record_options, shipped_curves
+from ssl_motion.cli.reports import FIRST, image_draws, own_records, record_options, shipped_curves
 
 
 @click.command("paper")
@@ -17,7 +17,6 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
     from pathlib import Path
 
     from ssl_motion.paths import runs_root
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
     from ssl_motion_reports.paper import write_paper
 
     runs = runs_root(runs_folder)
@@ -25,5 +24,5 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
     if not records:
         click.echo(f"no finished transfer runs below {runs}, and no records: printed rows alone. {FIRST}", err=True)
     folder = Path(out) if out else runs / "reports" / "paper"
-    for path in write_paper(records, folder, sources, runs / IMAGE_DRAWS, shipped_curves()):
+    for path in write_paper(records, folder, sources, image_draws(runs, records, sources), shipped_curves()):
         click.echo(str(path))

@@ -2,7 +2,7 @@
 
 import click
 
-from ssl_motion.cli.reports import FIRST, own_records, pictures_of, record_options, shipped_curves
+from ssl_motion.cli.reports import FIRST, image_draws, own_records, pictures_of, record_options, shipped_curves
 
 
 @click.command("site", short_help="A static site of all results: answer, leaderboards, methods, runs.")
@@ -28,13 +28,12 @@ def command(runs_folder: str | None, record_folders: tuple[str, ...], out: str |
             raise UsageError(message)
         click.echo(f"{message}\nOnly published numbers are shown.", err=True)
     from ssl_motion_reports.curves import write_curves
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
     from ssl_motion_reports.published import published_records
     from ssl_motion_reports.site import describe_methods, write_site
 
     everything = records + ([] if no_published else published_records())
     folder = Path(out) if out else runs / "reports" / "site"
-    curves, cache = shipped_curves(), runs / IMAGE_DRAWS
+    curves, cache = shipped_curves(), image_draws(runs, records, sources)
     drawn = write_curves(curves, records, runs / "reports" / "curves", sources, cache)
     home = write_site(
         everything,

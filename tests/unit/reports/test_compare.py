@@ -24,6 +24,7 @@ from ssl_motion_reports.compare import (
     write_comparison,
 )
 from ssl_motion_reports.spread import interval_of
+from ssl_motion_reports.statistics.images import compute_draws
 
 CLASSES = ["ground", "thing"]
 IMAGES = [f"image_{number:02d}" for number in range(40)]
@@ -134,6 +135,17 @@ def test_draws_that_were_kept_serve_without_the_files(runs, tmp_path):
     values = [record.primary.value for record in first.records]
     assert interval_of(first.records, values, sources, kept).sources == ("seeds", "images")
     assert interval_of(first.records, values, sources).sources == ("seeds",)
+
+
+def test_long_computing_shows_its_progress_once(runs, tmp_path, capsys):
+    records, sources = runs
+    compute_draws(records, sources, tmp_path / "kept")
+    said = capsys.readouterr().err
+    assert "drawing test images anew" in said
+    assert "6/6 results" in said
+    assert len(list((tmp_path / "kept").iterdir())) == len(records)
+    compute_draws(records, sources, tmp_path / "kept")
+    assert capsys.readouterr().err == ""
 
 
 def test_equal_sides_are_not_told_apart(runs):

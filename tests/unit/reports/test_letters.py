@@ -1,6 +1,7 @@
 """What is resolved is said beside each row, in every format, and only where something can be said."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -123,6 +124,34 @@ def test_every_format_says_it(records, tmp_path):
         assert "Tukey" in text
     entries = json.loads(json.dumps(as_data(build_board(records))))["groups"][0]["entries"]
     assert {entry["label"]: ("".join(entry["letters"]), entry["versus_random"]) for entry in entries} == EXPECTED
+
+
+def test_only_columns_that_are_shown_are_explained(records):
+    said = {}
+    for width in (80, 200):
+        terminal = Console(file=io.StringIO(), width=width)
+        print_board(build_board(records), terminal)
+        said[width] = " ".join(terminal.file.getvalue().split())
+    assert "95 % intervals: of mIoU" in said[200]
+    assert "95 % interval" not in said[80]
+    assert "Letters: rows that share one" in said[80]
+
+
+def test_why_two_least_differences_differ_is_said(records, make_record):
+    (group,) = build_board(records).groups
+    least = f"{group.differences.smallest:.2f}"
+    assert f"No difference below {least} is resolved." in how_to_read_letters(group)
+    (group,) = build_board([*records, make_record("cmp", 3, 40.0), make_record("pathak", 3, 30.0)]).groups
+    least, enough = group.differences.smallest, group.differences.enough
+    assert least < enough
+    said = how_to_read_letters(group)
+    assert f"separates differences above {enough:.2f}" in said
+    assert (
+        f"No difference below {least:.2f} is resolved; from there to {enough:.2f} it depends on the pair: how many "
+        "seeds they have." in said
+    )
+    over_images = dataclasses.replace(group, differences=dataclasses.replace(group.differences, images=435))
+    assert "how alike the two do on the same images" in how_to_read_letters(over_images)
 
 
 def test_costs_of_pretraining_are_columns_and_facts(make_record, tmp_path):

@@ -122,6 +122,41 @@ def test_columns_are_filled_by_task_dataset_and_detail(make_record):
     assert {name: each.value for name, each in own("mahendran_table2").items()} == {"conv1": 15.5, "conv5": 28.5}
 
 
+def test_frozen_read_outs_stand_in_no_table_of_fine_tuning(make_record):
+    frozen = {"dataset": "puppets", "frozen_stages": "all"}
+    records = [
+        make_record("cmp", 0, 20.0, protocol=frozen, protocol_name="puppets_linear"),
+        make_record("cmp", 0, 40.0),
+    ]
+    svm = make_record(
+        "cmp", 0, task="voc07_cls", protocol=frozen, metrics=[MetricValue(name="mAP", value=11.0, primary=True)]
+    )
+    probe = make_record(
+        "mahendran", 0, task="imagenet_linear", protocol=frozen, details={"top1": {"conv1": 15.5}},
+        metrics=[MetricValue(name="top1", value=28.5, primary=True)],
+    )  # fmt: skip
+    tables = build_tables([*records, svm, probe])
+    shown = [
+        (table.layout.name, line.label, figure.value)
+        for table in tables
+        for line in table.all_lines
+        if line.origin == "reproduced"
+        for figure in line.figures.values()
+    ]
+    assert shown == [
+        ("cmp_table1", "cmp", 40.0), ("mahendran_table1", "cmp", 40.0), ("mahendran_table2", "mahendran", 15.5),
+    ]  # fmt: skip
+
+
+def test_methods_stand_in_their_base_settings_and_the_others_are_counted(make_record):
+    records = [make_record("cmp", 0, 40.0), make_record("walker", 0, 35.0)]
+    records += [make_record("cmp", 0, 45.0 + place, spec={name: 1}) for place, name in enumerate(("lr", "bins", "x"))]
+    table = _table(build_tables(records), "cmp_table1")
+    own = [(line.label, line.figures["Seg"].value) for line in table.all_lines if line.origin == "reproduced"]
+    assert sorted(own) == [("cmp", 40.0), ("walker", 35.0)]
+    assert any("3 rows of other settings" in remark for remark in table.remarks)
+
+
 class _Cells(HTMLParser):
     """Text of all cells."""
 

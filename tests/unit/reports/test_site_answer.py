@@ -128,6 +128,26 @@ def test_a_variant_that_is_close_does_not_count_as_a_rival_but_another_method_do
     assert found.second.method == "walker"
 
 
+def test_methods_are_compared_by_their_base_settings_not_by_the_best_of_many(make_lines):
+    records = make_lines("still", {"cmp": 30.0, "walker": 35.0, "pathak": 20.0})
+    for place, name in enumerate(("lr", "kernel", "bins", "max_pairs")):
+        records += make_lines("still", {"cmp": 36.0 + 2 * place}, spec={name: place})
+    (found,) = all_evidence(build_board(records))
+    assert (found.best.label, found.second.label, found.rivals) == ("walker", "cmp", 3)
+    assert found.lead.estimate == pytest.approx(5.0)
+
+
+def test_where_no_setting_is_plain_the_one_of_most_protocols_counts(make_lines):
+    # In the first world neither value of lr is that of most; the second world has tried one of them alone.
+    usual, other = {"lr": 0.1}, {"lr": 0.2}
+    records = make_lines("still", {"cmp": 30.0}, spec=usual) + make_lines("still", {"cmp": 40.0}, spec=other)
+    records += make_lines("still", {"walker": 35.0}) + make_lines("weak_pan", {"walker": 35.0})
+    records += make_lines("weak_pan", {"cmp": 33.0}, spec=usual)
+    found = all_evidence(build_board(records))
+    assert [each.best.method for each in found] == ["walker", "walker"]
+    assert sorted(each.lead.estimate for each in found) == pytest.approx([2.0, 5.0])
+
+
 def test_of_a_figure_that_is_better_low_the_lead_is_how_much_lower_it_is(make_record):
     records = [
         make_record(

@@ -123,6 +123,7 @@ function refresh() {
         refresh();
       },
       rename: (place, label) => objects.rename(place, label),
+      endRename: () => objects.endRename(),
       remove: (place) => objects.remove(place),
     });
     flow.hide();

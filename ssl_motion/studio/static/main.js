@@ -139,6 +139,7 @@ function setMode(next) {
   mode = next;
   draft = selected = null;
   keys.reset();
+  at("export").open = false;
   document.querySelector(`input[name="mode"][value="${mode}"]`).checked = true;
   at("points-panel").hidden = mode === "annotate";
   at("objects-panel").hidden = mode !== "annotate";

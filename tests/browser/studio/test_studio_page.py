@@ -46,3 +46,21 @@ def test_a_label_is_one_step_of_the_history_and_never_empty(studio, open_studio)
     label.fill("  ")
     label.press("Enter")
     assert label.input_value() == "red lynx"
+
+
+def test_the_menu_of_exports_goes_when_something_else_is_done(studio, open_studio):
+    page, canvas = open_studio(studio, "folder/p02.png")
+    menu, summary = page.locator("#export .menu"), page.locator("#export summary")
+    summary.click()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    assert not menu.is_visible()
+    assert page.evaluate("document.activeElement.matches('#export summary')")
+    summary.click()
+    canvas.click(10, 50)
+    assert not menu.is_visible()
+    summary.click()
+    page.locator('input[name="mode"][value="move"]').focus()
+    assert menu.is_visible()
+    page.keyboard.press("ArrowRight")  # annotate
+    assert not menu.is_visible()

@@ -64,3 +64,36 @@ def test_the_menu_of_exports_goes_when_something_else_is_done(studio, open_studi
     assert menu.is_visible()
     page.keyboard.press("ArrowRight")  # annotate
     assert not menu.is_visible()
+
+
+def _animate(page, canvas):
+    """A script with key frames 0, 12 and 24."""
+    canvas.drag((40, 46), (52, 46))
+    canvas.wait_for_text("#points", "asked for (12, 0)")
+    canvas.canvas.focus()
+    page.keyboard.press("3")
+    assert page.locator("#key-frames button").all_inner_texts() == ["0", "12", "24"]
+
+
+def _enter(field, value):
+    field.fill(value)
+    field.press("Enter")
+    return field.input_value()
+
+
+def test_the_time_line_says_why_a_value_is_not_taken(studio, open_studio):
+    page, canvas = open_studio(studio, "folder/p09.png")
+    _animate(page, canvas)
+    length, speed = page.get_by_label("Last frame"), page.get_by_label("Frames a second")
+    for value in ("8", "-3", "99999999", "20.5", ""):
+        assert _enter(length, value) == "24"
+        said = page.locator("#length-fault").inner_text()
+        assert "from 13 to 9999" in said and "key frame at 12" in said
+        assert value in said
+    for value in ("0", "-3", "101"):
+        assert _enter(speed, value) == "12"
+        assert "1 to 100" in page.locator("#fps-fault").inner_text()
+    assert _enter(length, "13") == "13"  # and what was said is gone
+    assert _enter(speed, "23.976") == "23.976"
+    assert page.locator(".fault").all_inner_texts() == ["", ""]
+    assert page.locator("#key-frames button").all_inner_texts() == ["0", "12", "13"]

@@ -50,7 +50,10 @@ const documents = new Documents(overview.session, () => choice(at("conflict")));
 const boards = { move: new MoveBoard(documents), animate: new AnimateBoard(documents) };
 const objects = new Objects(documents, tell);
 const clips = new Clips(
-  { row: at("clip-row"), bar: at("clip-progress"), text: at("clip-text"), stopButton: at("stop-clip"), video: at("clip") },
+  {
+    row: at("clip-row"), bar: at("clip-progress"), text: at("clip-text"), stopButton: at("stop-clip"),
+    film: at("film"), video: at("clip"), closeButton: at("close-film"), canvas: at("canvas"),
+  },
   tell,
 );
 const board = () => boards[mode];
@@ -112,6 +115,7 @@ function showMarks() {
 // Everything that depends on the document, after each change of it.
 function refresh() {
   if (!documents.current) return;
+  clips.closePreview(); // it shows what was, over what is
   at("undo").disabled = !documents.canUndo;
   at("redo").disabled = !documents.canRedo;
   pictures.count(documents.picture, documents.current);
@@ -140,6 +144,7 @@ function setMode(next) {
   draft = selected = null;
   keys.reset();
   at("export").open = false;
+  if (mode !== "animate") clips.leave();
   document.querySelector(`input[name="mode"][value="${mode}"]`).checked = true;
   at("points-panel").hidden = mode === "annotate";
   at("objects-panel").hidden = mode !== "annotate";

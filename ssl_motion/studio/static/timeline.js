@@ -42,7 +42,7 @@ export class TimeLine {
 
   #setSpeed(fps) {
     if (fps >= SLOWEST && fps <= FASTEST) this.#take(() => this.board.setSpeed(fps));
-    else this.#refuse("fps", fps, `a second has ${SLOWEST} to ${FASTEST} frames.`);
+    else this.#refuse("fps", fps, `${SLOWEST} to ${FASTEST} frames a second are possible.`);
   }
 
   #take(set) {

@@ -97,3 +97,63 @@ def test_the_time_line_says_why_a_value_is_not_taken(studio, open_studio):
     assert _enter(speed, "23.976") == "23.976"
     assert page.locator(".fault").all_inner_texts() == ["", ""]
     assert page.locator("#key-frames button").all_inner_texts() == ["0", "12", "13"]
+
+
+def _in_sight(page, selector):
+    """Whether an element can be seen as it is, without scrolling."""
+    return page.locator(selector).evaluate(
+        "each => { const box = each.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;"
+        " const top = document.elementFromPoint(x, y); return Boolean(top) && each.contains(top); }"
+    )
+
+
+@pytest.mark.parametrize(("picture", "width", "height"), [("p10.png", 1280, 800), ("p11.png", 390, 780)])
+def test_the_preview_is_seen_when_it_is_ready_and_can_be_closed(studio, open_studio, picture, width, height):
+    page, canvas = open_studio(studio, f"folder/{picture}", viewport={"width": width, "height": height})
+    canvas.canvas.scroll_into_view_if_needed()
+    _animate(page, canvas)
+    if width == 1280:
+        assert all(_in_sight(page, each) for each in ("#preview", "#export-clip", "#points li button"))
+    page.locator("#preview").click()
+    page.wait_for_function("() => document.getElementById('clip').readyState >= 2")
+    assert all(_in_sight(page, each) for each in ("#clip", "#close-film", "#status"))
+    assert page.locator("#status").inner_text() == "The preview is ready."
+    page.keyboard.press("Escape")
+    assert not page.locator("#film").is_visible()
+    assert page.locator("#status").inner_text() == ""
+    canvas.canvas.focus()
+    page.keyboard.press("p")
+    page.locator("#film").wait_for()
+    assert page.evaluate("document.activeElement.id") == "close-film"  # and not the picture that it covers
+    page.keyboard.press("Enter")
+    assert not page.locator("#film").is_visible()
+    assert page.evaluate("document.activeElement.id") == "canvas"
+    page.keyboard.press("p")
+    page.locator("#film").wait_for()
+    page.locator("#key-frames button").first.click()  # which shows the picture as it is there
+    assert not page.locator("#film").is_visible()
+
+
+def test_an_order_that_was_replaced_tells_nothing(studio, open_studio):
+    page, canvas = open_studio(studio, "folder/p12.png", quiet=False)
+    _animate(page, canvas)
+    ordered = []
+
+    def answer(route):
+        request = route.request
+        if request.method == "POST":
+            ordered.append(f"job{len(ordered)}")
+            route.fulfill(json={"job": ordered[-1], "state": "running", "done": 0, "total": 25})
+        elif request.method == "GET" and request.url.endswith("job0") and len(ordered) > 1:
+            route.fulfill(status=404, json={"error": "no such clip"})
+        else:
+            route.fulfill(json={"job": ordered[-1], "state": "running", "done": len(ordered), "total": 25})
+
+    page.route("**/api/clips/**", answer)
+    page.locator("#export-clip").click()
+    canvas.wait_for_text("#clip-text", "1 of 25 frames")
+    page.locator("#export-clip").click()
+    canvas.wait_for_text("#clip-text", "2 of 25 frames")
+    page.wait_for_timeout(800)  # more than two questions after the first
+    assert page.locator("#clip-row").is_visible()
+    assert "being made" in page.locator("#status").inner_text()

@@ -48,7 +48,7 @@ at("model").textContent = `Model: ${overview.model}`;
 
 const documents = new Documents(overview.session, () => choice(at("conflict")));
 const boards = { move: new MoveBoard(documents), animate: new AnimateBoard(documents) };
-const objects = new Objects(documents, tell);
+const objects = new Objects(documents, (text, options) => mode === "annotate" && tell(text, options));
 const clips = new Clips(
   {
     row: at("clip-row"), bar: at("clip-progress"), text: at("clip-text"), stopButton: at("stop-clip"),
@@ -145,6 +145,7 @@ function setMode(next) {
   keys.reset();
   at("export").open = false;
   if (mode !== "animate") clips.leave();
+  tell(""); // what was said was about the other mode
   document.querySelector(`input[name="mode"][value="${mode}"]`).checked = true;
   at("points-panel").hidden = mode === "annotate";
   at("objects-panel").hidden = mode !== "annotate";

@@ -157,3 +157,32 @@ def test_an_order_that_was_replaced_tells_nothing(studio, open_studio):
     page.wait_for_timeout(800)  # more than two questions after the first
     assert page.locator("#clip-row").is_visible()
     assert "being made" in page.locator("#status").inner_text()
+
+
+def test_messages_go_with_what_they_are_about(studio, open_studio):
+    page, canvas = open_studio(studio, "folder/p13.png")
+    status = page.locator("#status")
+    canvas.canvas.focus()
+    page.keyboard.press("2")
+    canvas.click(40, 50)
+    canvas.wait_for_text("#status", "Mask in")
+    page.keyboard.press("3")
+    assert status.inner_text() == ""
+    page.keyboard.press("2")
+    held = []
+    page.route("**/api/annotate/**", held.append)
+    with page.expect_request("**/api/annotate/**"):
+        canvas.click(10, 60, button="right")
+    page.keyboard.press("3")
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):  # the mask, which is kept
+        held[0].continue_()
+    assert status.inner_text() == ""
+    canvas.drag((40, 54), (52, 54))
+    with page.expect_download():
+        page.locator("#export-clip").click()
+    canvas.wait_for_text("#status", "The clip is made.")
+    said = page.evaluate(
+        "() => { document.getElementById('export-clip').click(); return document.getElementById('status').textContent; }"
+    )
+    assert said == "The clip is being made …"
+    canvas.wait_for_text("#status", "The clip is made.")

@@ -60,6 +60,7 @@ export class Pointer {
       this.#grip = { what: "pan", last: place };
     } else {
       const handle = nearest(this.view, this.actions.handles(), ...place);
+      if (!handle && !this.view.shows(...place)) return; // the margin; a head may lie there
       this.#grip = { what: event.button === 2 ? "second" : "first", from: place, handle, moved: false };
     }
   }

@@ -91,6 +91,12 @@ export class View {
     return [round(x, this.width - 1), round(y, this.height - 1)];
   }
 
+  // Whether a place of the canvas shows a pixel of the picture.
+  shows(left, top) {
+    const [x, y] = this.toImage(left, top);
+    return Math.abs(x - (this.width - 1) / 2) <= this.width / 2 && Math.abs(y - (this.height - 1) / 2) <= this.height / 2;
+  }
+
   setCursor(x, y) {
     this.cursor = this.inside(x, y);
     const [left, top] = this.toCanvas(...this.cursor), box = this.#box(), edge = 24;

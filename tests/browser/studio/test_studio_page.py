@@ -12,6 +12,11 @@ def _document(studio, name):
     return json.loads(path.read_text())["document"]
 
 
+def _has_mask(studio, name, clicks):
+    (noted,) = _document(studio, name)["objects"]
+    return bool(noted["segmentation"]) and len(noted["positive"]) + len(noted["negative"]) == clicks
+
+
 def _annotate(page, canvas):
     canvas.canvas.focus()
     page.keyboard.press("2")
@@ -171,11 +176,13 @@ def test_messages_go_with_what_they_are_about(studio, open_studio):
     page.keyboard.press("2")
     held = []
     page.route("**/api/annotate/**", held.append)
-    with page.expect_request("**/api/annotate/**"):
-        canvas.click(10, 60, button="right")
+    canvas.click(10, 60, button="right")
+    while not held:
+        page.wait_for_timeout(50)
     page.keyboard.press("3")
-    with page.expect_response(lambda answer: answer.request.method == "PUT"):  # the mask, which is kept
-        held[0].continue_()
+    held[0].continue_()
+    while not _has_mask(studio, "p13.png", clicks=2):  # it came, and was kept
+        page.wait_for_timeout(50)
     assert status.inner_text() == ""
     canvas.drag((40, 54), (52, 54))
     with page.expect_download():
@@ -186,3 +193,29 @@ def test_messages_go_with_what_they_are_about(studio, open_studio):
     )
     assert said == "The clip is being made …"
     canvas.wait_for_text("#status", "The clip is made.")
+
+
+def test_a_click_beside_the_picture_does_nothing(studio, open_studio):
+    page, canvas = open_studio(studio, "folder/p14.png")
+    box = canvas.canvas.bounding_box()
+    margin = (box["x"] + 3, box["y"] + 3)
+    left, top = canvas.place(-0.5, -0.5)
+    assert margin[0] < left and margin[1] < top
+    for button in ("left", "right"):
+        page.mouse.click(*margin, button=button)
+    page.mouse.move(*margin)
+    page.mouse.down()
+    page.mouse.move(*canvas.place(40, 40), steps=4)
+    page.mouse.up()
+    page.keyboard.press("2")
+    page.mouse.click(*margin)
+    assert page.locator("#undo").is_disabled()
+    page.keyboard.press("1")
+    canvas.drag((90, 30), (110, 30))  # the head of an arrow may lie beside the picture, and is taken hold of there
+    canvas.wait_for_text("#points", "asked for (20, 0)")
+    canvas.drag((110, 30), (110, 40))
+    canvas.wait_for_text("#points", "asked for (20, 10)")
+    canvas.click(110, 40, button="right")
+    canvas.wait_for_text("#points", "None yet")
+    canvas.click(0, 0)
+    canvas.wait_for_text("#points", "Still point 1 at (0, 0)")

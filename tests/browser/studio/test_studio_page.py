@@ -219,3 +219,24 @@ def test_a_click_beside_the_picture_does_nothing(studio, open_studio):
     canvas.wait_for_text("#points", "None yet")
     canvas.click(0, 0)
     canvas.wait_for_text("#points", "Still point 1 at (0, 0)")
+
+
+def test_the_list_of_pictures_is_one_stop_of_tab(studio, open_studio):
+    page, _ = open_studio(studio, "folder/p15.png")
+    focused = "document.activeElement.innerText ?? ''"
+    stops = []
+    while not stops or stops[-1] != "canvas":
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.id || document.activeElement.innerText"))
+        assert len(stops) < 12, stops
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(focused).startswith("p15.png")
+    for key, name in (("ArrowDown", "p16"), ("ArrowUp", "p15"), ("Home", "p00"), ("ArrowUp", "p00"), ("End", "p23")):
+        page.keyboard.press(key)
+        assert page.evaluate(focused).startswith(name)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "canvas"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => location.hash.endsWith('p22.png')")

@@ -1,5 +1,5 @@
 // Boards of arrows and still points: one of the picture, one of a moment of its animation. Both are changed by the same
-// hands (pointer.js, keys.js) and shown by the same panel.
+// hands (hands.js) and shown by the same panel.
 
 const copy = (value) => structuredClone(value);
 

@@ -96,7 +96,7 @@ function showPoints() {
 }
 
 function showMarks() {
-  const marks = { arrows: [], stills: [], positive: [], negative: [], draft: null, selected };
+  const marks = { arrows: [], stills: [], positive: [], negative: [], selected };
   if (mode === "annotate") {
     const object = objects.all[objects.active];
     marks.positive = object?.positive ?? [];
@@ -258,6 +258,7 @@ at("add").addEventListener("change", async () => {
   await pictures.add([...at("add").files]);
   at("add").value = "";
 });
+pictures.takeDrops(at("stage"));
 
 // Single characters count on the picture alone: elsewhere they belong to whoever reads or speaks to the page.
 const letters = {
@@ -278,16 +279,6 @@ document.addEventListener("keydown", (event) => {
   else if (letters[key] && event.target.closest?.("#stage")) letters[key]();
   else return;
   event.preventDefault();
-});
-
-at("stage").addEventListener("dragover", (event) => {
-  event.preventDefault();
-  at("stage").classList.add("dropping");
-});
-for (const kind of ["dragleave", "drop"]) at("stage").addEventListener(kind, () => at("stage").classList.remove("dropping"));
-at("stage").addEventListener("drop", (event) => {
-  event.preventDefault();
-  pictures.add([...event.dataTransfer.files]);
 });
 
 documents.addEventListener("change", refresh);

@@ -80,6 +80,20 @@ export class Pictures {
     }
   }
 
+  takeDrops(target) {
+    const mark = (over) => target.classList.toggle("dropping", over);
+    target.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      mark(true);
+    });
+    target.addEventListener("dragleave", () => mark(false));
+    target.addEventListener("drop", (event) => {
+      event.preventDefault();
+      mark(false);
+      this.add([...event.dataTransfer.files]);
+    });
+  }
+
   #facts({ arrows, objects }) {
     const parts = [];
     if (arrows) parts.push(`${arrows} ${arrows === 1 ? "point" : "points"}`);

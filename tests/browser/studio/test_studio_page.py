@@ -1,4 +1,4 @@
-"""What people stumbled over on the studio's page: labels that are being typed, the menu, the time line, what is in sight."""
+"""What people stumbled over on the studio's page: labels in the making, the menu, the time line, what is in sight."""
 
 import json
 
@@ -93,7 +93,8 @@ def test_the_time_line_says_why_a_value_is_not_taken(studio, open_studio):
     for value in ("8", "-3", "99999999", "20.5", ""):
         assert _enter(length, value) == "24"
         said = page.locator("#length-fault").inner_text()
-        assert "from 13 to 9999" in said and "key frame at 12" in said
+        assert "from 13 to 9999" in said
+        assert "key frame at 12" in said
         assert value in said
     for value in ("0", "-3", "101"):
         assert _enter(speed, value) == "12"
@@ -189,7 +190,8 @@ def test_messages_go_with_what_they_are_about(studio, open_studio):
         page.locator("#export-clip").click()
     canvas.wait_for_text("#status", "The clip is made.")
     said = page.evaluate(
-        "() => { document.getElementById('export-clip').click(); return document.getElementById('status').textContent; }"
+        "() => { document.getElementById('export-clip').click();"
+        " return document.getElementById('status').textContent; }"
     )
     assert said == "The clip is being made …"
     canvas.wait_for_text("#status", "The clip is made.")
@@ -200,7 +202,8 @@ def test_a_click_beside_the_picture_does_nothing(studio, open_studio):
     box = canvas.canvas.bounding_box()
     margin = (box["x"] + 3, box["y"] + 3)
     left, top = canvas.place(-0.5, -0.5)
-    assert margin[0] < left and margin[1] < top
+    assert margin[0] < left
+    assert margin[1] < top
     for button in ("left", "right"):
         page.mouse.click(*margin, button=button)
     page.mouse.move(*margin)

@@ -7,6 +7,7 @@
 - Bodies are counted as they arrive.
 """
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_LENGTH = re.compile("[0-9]{1,18}")  # str.isdigit takes "²", and int() as little as more than 4300 digits
 _HEADERS = {
     b"content-security-policy": POLICY.encode(),
     b"x-content-type-options": b"nosniff",
@@ -80,7 +82,7 @@ class Guard:
             return
         limit = self.most_upload_bytes if scope["path"] == self.uploads else self.most_bytes
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > limit:
+        if not _LENGTH.fullmatch(length) or int(length) > limit:
             await _answer(send, 413, f"expected at most {limit // 2**20} MiB")
             return
         cookies = [(b"set-cookie", self._cookie(headers["host"]))] if enters else []

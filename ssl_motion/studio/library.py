@@ -16,6 +16,7 @@ from secrets import token_hex
 from ssl_motion.errors import RunError, UsageError
 from ssl_motion.fileio import shortened
 from ssl_motion.studio.pictures import MOST_BYTES, SUFFIXES, check_picture, read_picture
+from ssl_motion.video.clip import natural_key
 from ssl_motion.video.discover import list_images
 
 FOLDER, ADDED = "folder", "added"
@@ -73,11 +74,11 @@ class Library:
         self.roots = {FOLDER: folder.resolve(), ADDED: added.resolve()}
 
     def pictures(self) -> list[Picture]:
-        """List the pictures, those of the folder first, each group in natural order of names."""
+        """List the pictures, those of the folder first, each group in the order that people expect of names."""
         return [
             Picture(origin, path)
             for origin, root in self.roots.items()
-            for path in list_images(root)
+            for path in sorted(list_images(root), key=lambda path: _reading_key(path.name))
             if _is_served(path, root)
         ]
 
@@ -122,6 +123,12 @@ class Library:
             raise RunError(f"cannot keep {name} in {root}: {error.strerror or error}") from error
         finally:
             part.unlink(missing_ok=True)
+
+
+def _reading_key(name: str) -> tuple[object, str]:
+    """Sort key that counts numbers as such, and neither capitals nor accents: such as "Ähre 2", "ähre 10", "apple"."""
+    letters = unicodedata.normalize("NFKD", name)
+    return natural_key("".join(each for each in letters if not unicodedata.combining(each)).casefold()), name
 
 
 def _is_served(path: Path, root: Path) -> bool:

@@ -205,3 +205,10 @@ def test_large_pictures_are_shown_smaller(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(pictures.UsageError, match="nowhere"):
         Library(tmp_path / "nowhere", tmp_path / "added")
+
+
+def test_pictures_are_listed_as_people_expect(tmp_path):
+    stems = ("a2", "\u00e4hre 3", "astronaut", "Ka\u0308fer", "kaffee", "P1", "p2", "P10", "z")
+    names = [f"{stem}.png" for stem in stems]
+    folder = parts["make_folder"](tmp_path / "pictures", tuple(reversed(names)))
+    assert [each.path.name for each in Library(folder, tmp_path / "added").pictures()] == names

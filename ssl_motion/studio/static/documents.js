@@ -55,7 +55,7 @@ export class Documents extends EventTarget {
       slot = {
         key, picture, width: answer.width, height: answer.height, document: answer.document,
         revision: answer.document.revision, undo: same ? slot.undo : [], redo: same ? slot.redo : [],
-        dirty: false, sending: false,
+        dirty: false, sending: false, sent: null,
       };
       this.#slots.set(key, slot);
       await this.#takeUp(slot);
@@ -115,12 +115,16 @@ export class Documents extends EventTarget {
     if (slot.sending) return;
     slot.sending = true;
     clearTimeout(slot.timer);
+    let before = null;
     try {
       while (slot.dirty) {
         slot.dirty = false;
+        before = slot.sent;
+        slot.sent = slot.document; // until it is answered, nobody knows whether it arrived
         this.#tell("saving");
         const body = { ...slot.document, revision: slot.revision };
         slot.revision = (await askJson(`/api/documents/${slot.key}`, { method: "PUT", body })).revision;
+        slot.sent = null;
         if (slot.dirty) this.#remember(slot);
         else this.#forget(slot);
       }
@@ -128,6 +132,7 @@ export class Documents extends EventTarget {
     } catch (error) {
       slot.dirty = true;
       if (error.status === 409) {
+        slot.sent = before;
         slot.sending = false;
         await this.#settle(slot);
         return;
@@ -142,7 +147,7 @@ export class Documents extends EventTarget {
   // Two tabs changed one picture: ask whose counts.
   async #settle(slot) {
     const theirs = (await askJson(`/api/documents/${slot.key}`)).document;
-    const whose = content(theirs) === content(slot.document) ? "theirs" : await this.resolveConflict();
+    const whose = content(theirs) === content(slot.document) ? "theirs" : await this.#whose(slot, theirs);
     slot.revision = theirs.revision;
     if (whose === "mine") {
       await this.#send(slot);
@@ -155,6 +160,11 @@ export class Documents extends EventTarget {
     this.#forget(slot);
     this.#tell("saved");
     this.dispatchEvent(new Event("change"));
+  }
+
+  // What the server has may be what this page sent, or the page before its reload, without hearing of its arrival.
+  async #whose(slot, theirs) {
+    return slot.sent && content(slot.sent) === content(theirs) ? "mine" : this.resolveConflict();
   }
 
   // Take up a change of before that the server has not got.
@@ -170,8 +180,8 @@ export class Documents extends EventTarget {
       return;
     }
     const theirs = slot.document;
-    const mine = kept.revision === slot.revision || (await this.resolveConflict()) === "mine";
-    if (!mine) {
+    slot.sent = kept.sent;
+    if (kept.revision !== slot.revision && (await this.#whose(slot, theirs)) !== "mine") {
       this.#forget(slot);
       return;
     }
@@ -187,7 +197,8 @@ export class Documents extends EventTarget {
 
   #remember(slot) {
     try {
-      localStorage.setItem(this.#place(slot), JSON.stringify({ revision: slot.revision, document: slot.document }));
+      const { revision, document, sent } = slot;
+      localStorage.setItem(this.#place(slot), JSON.stringify({ revision, document, sent }));
     } catch {
       // full or forbidden: the server's copy, written in a moment, is the one that counts
     }

@@ -16,6 +16,14 @@ export function offerExports(menu, documents, tell) {
       tell(`Nothing exported: ${error.message}`, { wrong: true });
     }
   }
+  document.addEventListener("pointerdown", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
   for (const button of menu.querySelectorAll("[data-export]")) {
     button.addEventListener("click", () => documents.current && take(button.dataset.export));
   }

@@ -44,12 +44,13 @@ export class Flow {
 
   async #ask(picture, guidance, isOld) {
     const began = performance.now();
-    const slow = setTimeout(() => this.tell("The model is at work …", { busy: true }), SLOW_MS);
+    const isWanted = () => sameAs(picture, this.documents.picture) && this.isWanted();
+    const slow = setTimeout(() => isWanted() && this.tell("The model is at work …", { busy: true }), SLOW_MS);
     try {
       const found = await askJson(`/api/predict/${address(picture)}`, { method: "POST", body: guidance });
       const bytes = Uint8Array.from(atob(found.picture), (letter) => letter.charCodeAt(0));
       const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-      if (!sameAs(picture, this.documents.picture) || !this.isWanted()) return;
+      if (!isWanted()) return;
       this.answer = found;
       this.#bitmap = bitmap;
       this.#lay();
@@ -61,7 +62,7 @@ export class Flow {
       this.tell(warning ? `Note: ${warning}.` : `Flow in ${seconds} s.`, { wrong: Boolean(warning) });
       this.changed(found);
     } catch (error) {
-      if (!isOld()) this.tell(`No flow: ${error.message}`, { wrong: true });
+      if (!isOld() && isWanted()) this.tell(`No flow: ${error.message}`, { wrong: true });
     } finally {
       clearTimeout(slow);
     }

@@ -1,5 +1,5 @@
 // Boards of arrows and still points: one of the picture, one of a moment of its animation. Both are changed by the same
-// hands (pointer.js, keys.js) and shown by the same panel.
+// hands (hands.js) and shown by the same panel.
 
 const copy = (value) => structuredClone(value);
 
@@ -67,6 +67,11 @@ export class AnimateBoard {
     return this.script ? this.script.keys[this.script.keys.length - 1].frame : BACK;
   }
 
+  // The earliest frame that the clip can end with: the one after the last key frame but one.
+  get earliestEnd() {
+    return (this.script?.keys.at(-2)?.frame ?? 0) + 1;
+  }
+
   get guidance() {
     return this.script ? guidanceAt(this.script, this.frame) : { arrows: [], stills: [] };
   }
@@ -116,8 +121,8 @@ export class AnimateBoard {
   }
 
   setLength(last) {
-    const script = copy(this.script), keys = script.keys, before = keys.length > 1 ? keys[keys.length - 2].frame : 0;
-    keys[keys.length - 1].frame = Math.max(before + 1, last);
+    const script = copy(this.script);
+    script.keys.at(-1).frame = last;
     this.#write(script);
     this.frame = Math.min(this.frame, this.last);
   }

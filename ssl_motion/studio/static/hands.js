@@ -1,8 +1,10 @@
-// Pointer and keyboard on the canvas. Both end in the same few calls of `actions`:
-//   draft(arrow | null)          an arrow is being drawn, or its end is being moved
-//   arrow(numbers, place)        it is done; `place` is that of the arrow that was there, or null
-//   point(sign, [x, y], place)   "first" or "second" kind of point: still; or on the object, beside it
-//   remove(handle), select(name), cursor()
+// Pointer and keyboard on the canvas. Both end in the same few calls of `actions`, where a handle is what can be taken
+// hold of (the end of an arrow, a point) and stands for what was there before, or null:
+//   drawsArrows(), handles()       what the mode is, and what there is to take hold of
+//   draft(arrow | null, handle)    an arrow is being drawn, or its end is being moved; or no longer
+//   arrow(numbers, handle)         it is done
+//   click(kind, [x, y], handle)    a point: kind "first" or "second", as the buttons are, or "second key"
+//   remove(handle), started(), cursor()   a handle goes; an arrow was begun by keys; the cursor moved
 
 const NEAR = 12; // CSS pixels
 const MOVED = 4;
@@ -60,6 +62,7 @@ export class Pointer {
       this.#grip = { what: "pan", last: place };
     } else {
       const handle = nearest(this.view, this.actions.handles(), ...place);
+      if (!handle && !this.view.shows(...place)) return; // the margin; a head may lie there
       this.#grip = { what: event.button === 2 ? "second" : "first", from: place, handle, moved: false };
     }
   }

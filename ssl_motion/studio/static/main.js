@@ -48,9 +48,12 @@ at("model").textContent = `Model: ${overview.model}`;
 
 const documents = new Documents(overview.session, () => choice(at("conflict")));
 const boards = { move: new MoveBoard(documents), animate: new AnimateBoard(documents) };
-const objects = new Objects(documents, tell);
+const objects = new Objects(documents, (text, options) => mode === "annotate" && tell(text, options));
 const clips = new Clips(
-  { row: at("clip-row"), bar: at("clip-progress"), text: at("clip-text"), stopButton: at("stop-clip"), video: at("clip") },
+  {
+    row: at("clip-row"), bar: at("clip-progress"), text: at("clip-text"), stopButton: at("stop-clip"),
+    film: at("film"), video: at("clip"), closeButton: at("close-film"), canvas: at("canvas"),
+  },
   tell,
 );
 const board = () => boards[mode];
@@ -93,7 +96,7 @@ function showPoints() {
 }
 
 function showMarks() {
-  const marks = { arrows: [], stills: [], positive: [], negative: [], draft: null, selected };
+  const marks = { arrows: [], stills: [], positive: [], negative: [], selected };
   if (mode === "annotate") {
     const object = objects.all[objects.active];
     marks.positive = object?.positive ?? [];
@@ -112,6 +115,7 @@ function showMarks() {
 // Everything that depends on the document, after each change of it.
 function refresh() {
   if (!documents.current) return;
+  clips.closePreview(); // it shows what was, over what is
   at("undo").disabled = !documents.canUndo;
   at("redo").disabled = !documents.canRedo;
   pictures.count(documents.picture, documents.current);
@@ -123,6 +127,7 @@ function refresh() {
         refresh();
       },
       rename: (place, label) => objects.rename(place, label),
+      endRename: () => objects.endRename(),
       remove: (place) => objects.remove(place),
     });
     flow.hide();
@@ -138,6 +143,9 @@ function setMode(next) {
   mode = next;
   draft = selected = null;
   keys.reset();
+  at("export").open = false;
+  if (mode !== "animate") clips.leave();
+  tell(""); // what was said was about the other mode
   document.querySelector(`input[name="mode"][value="${mode}"]`).checked = true;
   at("points-panel").hidden = mode === "annotate";
   at("objects-panel").hidden = mode !== "annotate";
@@ -250,6 +258,7 @@ at("add").addEventListener("change", async () => {
   await pictures.add([...at("add").files]);
   at("add").value = "";
 });
+pictures.takeDrops(at("stage"));
 
 // Single characters count on the picture alone: elsewhere they belong to whoever reads or speaks to the page.
 const letters = {
@@ -270,16 +279,6 @@ document.addEventListener("keydown", (event) => {
   else if (letters[key] && event.target.closest?.("#stage")) letters[key]();
   else return;
   event.preventDefault();
-});
-
-at("stage").addEventListener("dragover", (event) => {
-  event.preventDefault();
-  at("stage").classList.add("dropping");
-});
-for (const kind of ["dragleave", "drop"]) at("stage").addEventListener(kind, () => at("stage").classList.remove("dropping"));
-at("stage").addEventListener("drop", (event) => {
-  event.preventDefault();
-  pictures.add([...event.dataTransfer.files]);
 });
 
 documents.addEventListener("change", refresh);

@@ -14,6 +14,7 @@ export class Objects {
   active = 0;
   #drawn = new Map(); // what a mask looks like, by its colour and run lengths
   #last = []; // mask shown last for each object, until a new one is there
+  #typed = null; // the document as the last letter of a label left it
 
   constructor(documents, tell) {
     this.documents = documents;
@@ -43,8 +44,19 @@ export class Objects {
     this.active = Math.max(0, Math.min(this.active, this.all.length - 1));
   }
 
+  // Each letter is kept at once; those of one word, typed one after the other, are one step of the history.
   rename(place, label) {
-    if (label) this.#change((objects) => (objects[place].label = label));
+    const { documents } = this;
+    if (!label || label === this.all[place].label) return;
+    const next = copy(documents.current), goesOn = documents.current === this.#typed;
+    next.objects[place].label = label;
+    this.#typed = next;
+    if (goesOn) documents.amend(next);
+    else documents.change(next);
+  }
+
+  endRename() {
+    this.#typed = null;
   }
 
   mark(sign, point) {

@@ -47,10 +47,13 @@ export function fillPoints(list, guidance, answer, { select, remove }) {
   refill(list, items);
 }
 
-export function fillObjects(list, objects, { activate, rename, remove }) {
-  // A mask that comes while somebody types a label must not take the text away.
-  const shown = JSON.stringify([objects.active, objects.all.map(({ label, positive, negative }) => [label, positive, negative])]);
-  if (list.dataset.shown === shown) return;
+export function fillObjects(list, objects, { activate, rename, endRename, remove }) {
+  // What changes while somebody types a label (the label itself, a mask) must take neither field nor text away.
+  const shown = JSON.stringify([objects.active, objects.all.map(({ positive, negative }) => [positive, negative])]);
+  if (list.dataset.shown === shown) {
+    objects.all.forEach((object, place) => showLabel(list.children[place], object, place));
+    return;
+  }
   list.dataset.shown = shown;
   refill(
     list,
@@ -58,22 +61,34 @@ export function fillObjects(list, objects, { activate, rename, remove }) {
       const swatch = element("span", { className: `swatch c${place % COLOURS.length}` });
       const pick = element("button", { type: "button" }, swatch, ` ${place + 1}`);
       pick.dataset.id = `pick ${place}`;
-      pick.setAttribute("aria-label", `Object ${place + 1}, ${object.label}`);
       pick.setAttribute("aria-pressed", String(place === objects.active));
       pick.addEventListener("click", () => activate(place));
-      const label = element("input", { type: "text", value: object.label, maxLength: 100 });
+      const label = element("input", { type: "text", maxLength: 100 });
       label.dataset.id = `label ${place}`;
       label.setAttribute("aria-label", `Label of object ${place + 1}`);
-      label.addEventListener("change", () => rename(place, label.value.trim()));
+      label.addEventListener("input", () => rename(place, label.value.trim()));
+      label.addEventListener("change", () => {
+        endRename();
+        label.value = objects.all[place].label; // an object has a label: an empty one was not taken
+      });
       const gone = element("button", { type: "button", textContent: "✕" });
       gone.dataset.id = `remove ${place}`;
       gone.setAttribute("aria-label", `Remove object ${place + 1}`);
       gone.addEventListener("click", () => remove(place));
       const { positive, negative } = object;
       const text = `${positive.length} on it, ${negative.length} beside it`;
-      return element("li", {}, element("div", { className: "line" }, pick, label), gone, element("small", { textContent: text }));
+      const item = element("li", {}, element("div", { className: "line" }, pick, label), gone, element("small", { textContent: text }));
+      showLabel(item, object, place);
+      return item;
     }),
   );
+}
+
+function showLabel(item, { label }, place) {
+  const field = item.querySelector("input"), typed = field.value.trim();
+  item.querySelector("button").setAttribute("aria-label", `Object ${place + 1}, ${label}`);
+  const beingTyped = field === document.activeElement && (!typed || typed === label);
+  if (!beingTyped) field.value = label;
 }
 
 export function fillKeys(list, board, choose) {

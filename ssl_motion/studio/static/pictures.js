@@ -11,6 +11,7 @@ export class Pictures {
     this.list = list;
     this.choose = choose;
     this.tell = tell;
+    list.addEventListener("keydown", (event) => this.#walk(event));
   }
 
   async load() {
@@ -27,6 +28,26 @@ export class Pictures {
       button.setAttribute("aria-current", String(here));
       if (here) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
+    this.#stopAtCurrent();
+  }
+
+  // The list is one stop of Tab, however long it is: arrow keys go on within it.
+  #stopAt(button) {
+    for (const each of this.list.querySelectorAll("button")) each.tabIndex = each === button ? 0 : -1;
+  }
+
+  #stopAtCurrent() {
+    this.#stopAt(this.list.querySelector('[aria-current="true"]') ?? this.list.querySelector("button"));
+  }
+
+  #walk(event) {
+    const buttons = [...this.list.querySelectorAll("button")], here = buttons.indexOf(document.activeElement);
+    const ways = { ArrowUp: here - 1, ArrowLeft: here - 1, ArrowDown: here + 1, ArrowRight: here + 1, Home: 0, End: buttons.length - 1 };
+    const next = buttons[ways[event.key]];
+    if (!next || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    this.#stopAt(next);
+    next.focus();
   }
 
   // Keep the counts below the pictures true.
@@ -59,6 +80,20 @@ export class Pictures {
     }
   }
 
+  takeDrops(target) {
+    const mark = (over) => target.classList.toggle("dropping", over);
+    target.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      mark(true);
+    });
+    target.addEventListener("dragleave", () => mark(false));
+    target.addEventListener("drop", (event) => {
+      event.preventDefault();
+      mark(false);
+      this.add([...event.dataTransfer.files]);
+    });
+  }
+
   #facts({ arrows, objects }) {
     const parts = [];
     if (arrows) parts.push(`${arrows} ${arrows === 1 ? "point" : "points"}`);
@@ -81,5 +116,6 @@ export class Pictures {
         return element("li", {}, button);
       }),
     );
+    this.#stopAtCurrent();
   }
 }

@@ -17,7 +17,7 @@ export class View {
     this.context = canvas.getContext("2d");
     this.flow = null; // a bitmap over the whole picture
     this.masks = []; // {canvas} of each object
-    this.marks = { arrows: [], stills: [], positive: [], negative: [], draft: null, selected: null };
+    this.marks = { arrows: [], stills: [], positive: [], negative: [], selected: null };
     this.cursor = null;
     new ResizeObserver(() => this.#resize()).observe(canvas);
   }
@@ -30,11 +30,6 @@ export class View {
     this.masks = [];
     this.cursor = null;
     this.fit();
-  }
-
-  clear() {
-    this.#image = null;
-    this.draw();
   }
 
   get ready() {
@@ -91,6 +86,12 @@ export class View {
     return [round(x, this.width - 1), round(y, this.height - 1)];
   }
 
+  // Whether a place of the canvas shows a pixel of the picture.
+  shows(left, top) {
+    const [x, y] = this.toImage(left, top);
+    return Math.abs(x - (this.width - 1) / 2) <= this.width / 2 && Math.abs(y - (this.height - 1) / 2) <= this.height / 2;
+  }
+
   setCursor(x, y) {
     this.cursor = this.inside(x, y);
     const [left, top] = this.toCanvas(...this.cursor), box = this.#box(), edge = 24;
@@ -133,12 +134,11 @@ export class View {
     for (const mask of this.masks) if (mask) context.drawImage(mask, ...frame);
     context.imageSmoothingEnabled = true;
     if (this.flow) context.drawImage(this.flow, ...frame);
-    const { arrows, stills, positive, negative, draft, selected } = this.marks;
+    const { arrows, stills, positive, negative, selected } = this.marks;
     stills.forEach(([x, y], place) => this.#disc(x, y, BLUE, selected === `still ${place}`));
     arrows.forEach((arrow, place) => this.#arrow(arrow, selected === `arrow ${place}`));
     positive.forEach(([x, y]) => this.#disc(x, y, GREEN));
     negative.forEach(([x, y]) => this.#square(x, y));
-    if (draft) this.#arrow(draft, true);
     if (this.cursor) this.#crosshair(...this.cursor);
   }
 

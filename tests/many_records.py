@@ -51,8 +51,8 @@ def _vary(content: dict[str, Any], protocol: int, variant: int, seed: int, rng: 
         before["wall_seconds"] = float(rng.uniform(50, 500))
         content["origin"]["provenance"]["parents"] = [before["run"]]
     elif variant:
-        content["spec"]["init"] = f"random:scheme {variant}"
-        content["method"] = f"random (scheme {variant})"
+        content["spec"]["init"] += f":scheme {variant}"
+        content["method"] += f" (scheme {variant})"
     skill = (hash_part := int(digest([content["method"], variant]), 16) % 1000) / 40 + hash_part % 7
     for metric in content["metrics"]:
         metric["value"] = float(np.clip(20 + skill + rng.normal(), 0, 100))

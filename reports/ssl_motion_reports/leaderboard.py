@@ -17,7 +17,21 @@ from ssl_motion_reports.board import build_board
 from ssl_motion_reports.collector import paused_collector
 from ssl_motion_reports.grouping import finished, unique
 from ssl_motion_reports.shapes import Board
+from ssl_motion_reports.statistics.images import compute_draws
 
+__all__ = [
+    "IMAGE_DRAWS",
+    "as_data",
+    "collect_records",
+    "committed_records",
+    "compute_draws",
+    "dump",
+    "folder_records",
+    "run_records",
+    "select_task",
+    "write_board",
+    "write_leaderboard",
+]
 STEM = "leaderboard"
 COSTS = "cost"
 IMAGE_DRAWS = "image_draws"

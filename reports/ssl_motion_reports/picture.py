@@ -24,7 +24,7 @@ ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.97
 # More rows or panels than this make no picture; the tables have them all.
-MOST_ROWS, MOST_PANELS = 120, 24
+MOST_ROWS, MOST_PANELS = 160, 24
 TABLES = "leaderboard.html"
 """Page beside the picture that has all rows."""
 # Characters in a line of a row's name, and the size of its letters by the number of lines; more lines are cut.
@@ -196,10 +196,10 @@ def _panel(
         color=INK,
         **above,
     )
-    for number, text in enumerate(reversed(under)):
+    for number, said in enumerate(reversed(under)):
         # About 115 characters fit the width at 9 points.
-        small = 9 * min(1.0, 115 / len(text))
-        axes.text(indent, 1 + (0.16 + 0.22 * number) / height, text, fontsize=small, color=FAINT, **above)
+        small = 9 * min(1.0, 115 / len(said))
+        axes.text(indent, 1 + (0.16 + 0.22 * number) / height, said, fontsize=small, color=FAINT, **above)
 
 
 def _limits(axes: "Axes", lines: list[Entry], name: str) -> None:
@@ -227,7 +227,7 @@ def subtitle_of(group: Group, lines: list[Entry]) -> str:
     if group.scale == "builtin" and puppets:
         world = str(puppets.get("world", ""))
         parts.insert(0, f"{WORLDS.get(world, world)}, {puppets.get('size')} px")
-        parts.append(f"{puppets.get('train_images')} rendered images to train on")
+        parts.append(f"{puppets.get('train_images')} rendered to train on")
     # How many there are is counted, since a task may leave some of the rendered ones out, such as those without people.
     if images := max((entry.interval.images for entry in lines if entry.interval is not None), default=0):
         parts.append(f"{images:,} test images")

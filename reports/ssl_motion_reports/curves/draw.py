@@ -170,6 +170,7 @@ def _line(axes: "Axes", line: Line, style: dict[str, Any], aside: float) -> None
     shifted = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)
     for each in drawn:
         each.set_transform(shifted)
+        each.set_clip_on(False)  # the shift may move a marker over the edge
 
 
 def _level(axes: "Axes", line: Line, style: dict[str, Any]) -> None:

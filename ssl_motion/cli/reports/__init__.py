@@ -45,8 +45,7 @@ def own_records(runs: "Path", folders: tuple[str, ...]) -> "tuple[list[ResultRec
 
 def image_draws(runs: "Path", records: "Iterable[ResultRecord]", sources: "Mapping[str, Path]") -> "Path":
     """Compute what reports need of the records' test images, showing progress, and return the folder that keeps it."""
-    from ssl_motion_reports.leaderboard import IMAGE_DRAWS
-    from ssl_motion_reports.statistics.images import compute_draws
+    from ssl_motion_reports.leaderboard import IMAGE_DRAWS, compute_draws
 
     compute_draws(records, sources, runs / IMAGE_DRAWS)
     return runs / IMAGE_DRAWS

@@ -119,7 +119,7 @@ def test_the_preview_is_seen_when_it_is_ready_and_can_be_closed(studio, open_stu
     canvas.canvas.scroll_into_view_if_needed()
     _animate(page, canvas)
     if width == 1280:
-        assert all(_in_sight(page, each) for each in ("#preview", "#export-clip", "#points li button"))
+        assert all(_in_sight(page, each) for each in ("#preview", "#export-clip", '#points [data-id="arrow 0"]'))
     page.locator("#preview").click()
     page.wait_for_function("() => document.getElementById('clip').readyState >= 2")
     assert all(_in_sight(page, each) for each in ("#clip", "#close-film", "#status"))

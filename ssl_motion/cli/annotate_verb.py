@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.application_options import application_options, force_option, open_predictor
 from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-zoom", is_flag=True, help="Always look at the whole image.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write [NAME-annotation].")
+@force_option
 @application_options
 @json_option()
 def command(
@@ -48,6 +49,7 @@ def command(
     zoom_factor: float | None,
     no_zoom: bool,
     out: Path | None,
+    force: bool,
     as_json: bool,
     **model: Any,
 ) -> None:
@@ -61,9 +63,10 @@ def command(
     \b
     ssl-bench annotate dog.jpg --positive 320,200 --positive 300,260 --negative 60,60
     """
-    from ssl_motion.annotation.outputs import write_annotation
+    from ssl_motion.annotation.outputs import ANNOTATION_FILES, write_annotation
     from ssl_motion.annotation.procedure import annotate
     from ssl_motion.errors import UsageError
+    from ssl_motion.propagation.destinations import destination
     from ssl_motion.propagation.guidance import Guidance, parse_points
     from ssl_motion.propagation.requests import Request
 
@@ -75,14 +78,15 @@ def command(
     on, beside = parse_points(positive, "--positive"), parse_points(negative, "--negative")
     if not on:
         raise UsageError("no point on the object: name --positive x,y")
-    folder = out or Path(f"{image.stem}-annotation")
+    folder = destination(out, Path(f"{image.stem}-annotation"), ANNOTATION_FILES.values(), [image], force)
     # What is wrong with the image or a point is said before a model is read.
     pixels = Request(image, Guidance(stills=[*on, *beside]), folder).read_image()
     predictor = open_predictor(**model)
     found = annotate(predictor, pixels, on, beside, settings)
     files = write_annotation(folder, image.name, pixels, found, (on, beside), label)
     if as_json:
-        _print_json(image, found, files)
+        asked = {"label": label, "clicks": {"positive": on, "negative": beside}, "settings": settings.model_dump()}
+        _print_json(image, found, files, {**asked, "size": predictor.side})
     else:
         _print(image, found, predictor.inner_size((found.window.height, found.window.width)), files)
     if not found.mask.any():
@@ -106,7 +110,8 @@ def _print(image: Path, found: "Annotation", inner: tuple[int, int], files: dict
     click.echo(f"wrote {files['mask'].parent}: {', '.join(path.name for path in files.values())}")
 
 
-def _print_json(image: Path, found: "Annotation", files: dict[str, Path]) -> None:
+def _print_json(image: Path, found: "Annotation", files: dict[str, Path], asked: dict[str, Any]) -> None:
+    """Print what was found, with all that was asked, so that the mask can be made again."""
     import json
 
     from ssl_motion.annotation.export import encode_mask
@@ -116,6 +121,7 @@ def _print_json(image: Path, found: "Annotation", files: dict[str, Path]) -> Non
         "image": str(image),
         "height": found.mask.shape[0],
         "width": found.mask.shape[1],
+        **asked,
         "share": float(found.mask.mean()),
         "window": [window.left, window.top, window.width, window.height],
         "segmentation": encode_mask(found.mask),

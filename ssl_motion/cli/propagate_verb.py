@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.application_options import application_options, force_option, open_predictor
 from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     help='{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]} as JSON.',
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write [NAME-flow].")
+@force_option
 @application_options
 @json_option()
 def command(
@@ -32,6 +33,7 @@ def command(
     stills: tuple[str, ...],
     guidance: Path | None,
     out: Path | None,
+    force: bool,
     as_json: bool,
     **model: Any,
 ) -> None:
@@ -48,18 +50,24 @@ def command(
     import json
 
     from ssl_motion.errors import UsageError
+    from ssl_motion.propagation.destinations import destination
     from ssl_motion.propagation.following import followed, warnings
-    from ssl_motion.propagation.outputs import write_propagation
-    from ssl_motion.propagation.requests import Request, folder_requests, given_guidance, output_folder
+    from ssl_motion.propagation.outputs import PROPAGATION_FILES, write_propagation
+    from ssl_motion.propagation.requests import Request, files_of, folder_requests, given_guidance, output_folder
 
-    folder = out or output_folder(image)
+    names = PROPAGATION_FILES.values()
     if image.is_dir():
         if arrows or stills or guidance:
             raise UsageError(f"{image} is a folder: each of its images takes its guidance from the .json of its name")
+        stems, read = files_of(image)
+        folder = destination(
+            out, output_folder(image), [f"{stem}/{name}" for stem in stems for name in names], read, force
+        )
         requests, notes = folder_requests(image, folder)
     else:
         if not image.exists():
             raise UsageError(f"no such image, nor a folder of images: {image}")
+        folder = destination(out, output_folder(image), names, [image, *filter(None, [guidance])], force)
         requests, notes = [Request(image, given_guidance(arrows, stills, guidance), folder)], []
     for note in notes:
         click.echo(note, err=True)

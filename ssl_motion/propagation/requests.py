@@ -71,6 +71,12 @@ def output_folder(source: Path) -> Path:
     return Path(f"{name}-flow")
 
 
+def files_of(source: Path) -> tuple[list[str], list[Path]]:
+    """List the stems of the images in a folder, below which answers go, and all files there that may be read."""
+    images = list_images(source)
+    return [image.stem for image in images], [*images, *source.glob(f"*{GUIDANCE_SUFFIX}")]
+
+
 def folder_requests(source: Path, out: Path) -> tuple[list[Request], list[str]]:
     """Pair the images of a folder with the guidance files of their names: `dog.jpg` with `dog.json`.
 

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +151,11 @@ def test_without_weights_the_quickstarts_model_is_taken_and_said(tmp_path: Path)
     (folder / LAST).parent.mkdir(parents=True)
     torch.save({"state_dict": tensors}, folder / LAST)
     (folder / "spec.yaml").write_text(yaml.safe_dump(made.written_spec()))
+    copy = tmp_path / "my model"
+    shutil.copytree(folder, copy)
+    bench(*command[:-4], "--out", tmp_path / "copied", "--weights", copy)  # a run is found under another name
     said = bench(*command)
+    assert (read_flo(tmp_path / "copied" / "flow.flo")[0] == read_flo(tmp_path / "out" / "flow.flo")[0]).all()
     assert f"No --weights given: this is the model of `make quickstart` ({folder})" in said.stderr
     assert "seen by the network at 96 x 96" in said.stdout
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [

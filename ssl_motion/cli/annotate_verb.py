@@ -1,5 +1,7 @@
 """`ssl-bench annotate`: from a few clicks to the mask of an object."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ from ssl_motion.cli.application_options import application_options, force_option
 from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
-    from ssl_motion.annotation.procedure import Annotation, AnnotationSettings
+    from ssl_motion.annotation.procedure import Annotation, AnnotationSettings, Point
 
 
 @click.command("annotate", short_help="Cut an object out of an image by a few clicks.")
@@ -78,6 +80,9 @@ def command(
     on, beside = parse_points(positive, "--positive"), parse_points(negative, "--negative")
     if not on:
         raise UsageError("no point on the object: name --positive x,y")
+    if not label.strip():
+        raise UsageError("--label is empty: name the object, or leave --label out")
+    _distinct(on, beside)
     folder = destination(out, Path(f"{image.stem}-annotation"), ANNOTATION_FILES.values(), [image], force)
     # What is wrong with the image or a point is said before a model is read.
     pixels = Request(image, Guidance(stills=[*on, *beside]), folder).read_image()
@@ -91,6 +96,19 @@ def command(
         _print(image, found, predictor.inner_size((found.window.height, found.window.width)), files)
     if not found.mask.any():
         click.echo("warning: nothing moves with these points: no object was found", err=True)
+
+
+def _distinct(on: Sequence["Point"], beside: Sequence["Point"]) -> None:
+    """Refuse a point that is to lie on the object and beside it at once."""
+    from ssl_motion.errors import UsageError
+
+    pixels = {(math.floor(x + 0.5), math.floor(y + 0.5)): (x, y) for x, y in on}
+    for x, y in beside:
+        if other := pixels.get((math.floor(x + 0.5), math.floor(y + 0.5))):
+            raise UsageError(
+                f"--positive {other[0]:g},{other[1]:g} and --negative {x:g},{y:g} are one pixel: it is on the object "
+                "or not; leave one out"
+            )
 
 
 def _settings(**given: float | None) -> "AnnotationSettings":

@@ -31,7 +31,6 @@ DEFAULT_TRUNK = BackboneSpec(arch="alexnet_mini")
 """The trunk of random starts, where nothing says another."""
 
 
-
 @dataclass(frozen=True)
 class Inspected:
     """A network in evaluation mode, without gradients of its own.

@@ -46,13 +46,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         What the file holds: tensors by name, or a mapping around them.
 
     Raises:
-        UsageError: No such file, or it holds Python objects other than tensors and plain containers.
-        DataError: The file is damaged, or of neither format.
+        UsageError: No such file, one of neither format, or it holds Python objects other than tensors and plain
+            containers.
+        DataError: The file is damaged.
     """
     if not path.is_file():
         raise UsageError(f"no such weights file: {path}")
     if path.suffix != ".safetensors" and not _is_pickle(path):
-        raise DataError(
+        raise UsageError(
             f"{path}: no weights file: it is neither one of torch.save nor named .safetensors. "
             "Was an error page or a text file saved in its place?"
         )

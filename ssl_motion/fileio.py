@@ -72,6 +72,17 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def why_unreadable(error: OSError | ValueError) -> str:
+    """Say in plain words why a text file, such as one of JSON, could not be read: what `read_json_object` raised."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
 def _is_encodable(text: str) -> bool:
     try:
         text.encode("utf-8")

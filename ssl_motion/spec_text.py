@@ -14,6 +14,8 @@ from ssl_motion.plugins import did_you_mean
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
+_LONGEST_INPUT = 200  # characters of a wrong value that a message repeats
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, for which 1e-3 is a number too (YAML 1.1 wants 1.0e-3, and would make a text of it)."""
@@ -67,6 +69,7 @@ def parse_spec(model: type[SpecT], content: dict[str, Any], where: str) -> SpecT
         unknown, wrong = [], []
         for fault in error.errors():
             key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+            got = f"(got {_shortened(repr(fault['input']))})"
             if fault["type"] == "extra_forbidden":
                 known = _keys_at(model, fault["loc"][:-1])
                 hint = did_you_mean(str(fault["loc"][-1]), known)
@@ -75,16 +78,21 @@ def parse_spec(model: type[SpecT], content: dict[str, Any], where: str) -> SpecT
                 wrong.append(f"  {key}: is missing")
             elif fault["type"] == "literal_error":
                 hint = did_you_mean(str(fault["input"]), re.findall("'([^']*)'", fault["ctx"]["expected"]))
-                wrong.append(f"  {key}: {fault['msg']} (got {fault['input']!r}){'.' if hint else ''}{hint}")
+                wrong.append(f"  {key}: {fault['msg']} {got}{'.' if hint else ''}{hint}")
             elif fault["type"] == "value_error":
                 # Of our own validators; one that judges several keys has all of them for its input.
-                given = "" if isinstance(fault["input"], Mapping) else f" (got {fault['input']!r})"
-                wrong.append(f"  {key}: {fault['ctx']['error']}{given}")
+                words = str(fault["ctx"]["error"])
+                given = "" if isinstance(fault["input"], Mapping) else f" {got}"
+                wrong.append(f"  {key}: {words}{given}" if fault["loc"] else f"  {words}{given}")
             else:
-                wrong.append(f"  {key}: {fault['msg']} (got {fault['input']!r})")
+                wrong.append(f"  {key}: {fault['msg']} {got}")
         # Unknown keys first: a misspelt one is often why another is missing.
         lines = [f"{where}: {error.error_count()} fault(s)", *unknown, *wrong]
         raise UsageError("\n".join(lines)) from error
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_INPUT else f"{text[:_LONGEST_INPUT]} ..."
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -20,6 +20,9 @@ from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.starts import WEIGHT_SUFFIXES
 from ssl_motion.store import Store
 
+SPEC = "spec.yaml"
+"""Name of the file in a run's folder that says what the run is."""
+
 PUBLISHED_SIDE = 384
 """Side of the images that CMP's authors train on and show in their demonstrations, in pixels."""
 
@@ -45,8 +48,8 @@ def find_whole_model(query: str, store: Store) -> Path:
     """Find out where a model is, without reading it.
 
     Args:
-        query: a finished pretraining run (folder, name, identity), a folder of `ssl-bench import-weights --full`, or a
-            file of CMP's authors.
+        query: a finished pretraining run (folder, whatever it is called; name; identity), a folder of
+            `ssl-bench import-weights --full`, or a file of CMP's authors.
         store: where runs are looked up.
 
     Returns:
@@ -57,6 +60,9 @@ def find_whole_model(query: str, store: Store) -> Path:
     """
     path = Path(query).expanduser()
     if path.is_file() or (path / CARD).is_file():
+        return path
+    # A run's folder holds all of it, whatever it is called: people rename and copy them.
+    if (path / SPEC).is_file() and (path / LAST).is_file():
         return path
     if path.suffix in WEIGHT_SUFFIXES:
         raise UsageError(f"no such weights file: {path}")
@@ -123,12 +129,12 @@ def _published(path: Path) -> WholeModel:
 
 
 def _of_run(folder: Path) -> WholeModel:
-    spec = parse_spec(PretrainSpec, load_yaml(folder / "spec.yaml"), str(folder / "spec.yaml"))
+    spec = parse_spec(PretrainSpec, load_yaml(folder / SPEC), str(folder / SPEC))
     kind: type[PretrainMethod] = load(METHODS, spec.method)
     if (fitted := folder / FITTED).is_file():
         config = read_fitted(fitted, kind.Config)
     else:
-        config = parse_spec(kind.Config, spec.method_config, f"{folder / 'spec.yaml'}: method_config")
+        config = parse_spec(kind.Config, spec.method_config, f"{folder / SPEC}: method_config")
     method = kind(config, build_backbone(spec.backbone))
     content = read_checkpoint(folder / LAST).get("state_dict")
     if not isinstance(content, Mapping):

@@ -13,20 +13,26 @@ from PIL import Image
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import RunError, UsageError
-from ssl_motion.fileio import write_atomically
+from ssl_motion.fileio import read_json_object, write_atomically, write_json
 from ssl_motion.folders import replaced_folder
 from ssl_motion.propagation.outputs import write_png
 
 _QUALITY = "16"  # constant rate factor of x264: 0 is lossless, 18 looks so to most people
 _FRAME_NAME = "frame_{:05d}.png"
-_OURS = re.compile(r"frame_\d{5}\.png")
+_LIKE_OURS = re.compile(r"frame_\d{5}\.png")
+
+CLIP_CARD = "clip.json"
+"""File beside the frames of a folder that says which of them are a clip of this program."""
+
+_WRITER = "ssl-bench animate"
 
 
 def check_clip_path(path: Path) -> None:
     """Check that a clip can be written under this name; nothing is written.
 
     Raises:
-        UsageError: The suffix is none that can be written, or a folder is in the way, or a file where one is to go.
+        UsageError: The suffix is none that can be written, or a folder is in the way, or a file where one is to go; or
+            a folder holds frames, or a file `CLIP_CARD`, that are no clip of this program.
     """
     suffix = path.suffix.lower()
     if suffix not in ("", ".mp4", ".gif") and not path.is_dir():
@@ -35,6 +41,56 @@ def check_clip_path(path: Path) -> None:
         raise UsageError(f"{path} is a folder")
     if not suffix and path.is_file():
         raise UsageError(f"{path} is a file; expected a folder for frames, or a name that ends in .mp4 or .gif")
+    if path.is_dir():
+        ours = _former(path)
+        foreign = sorted(each.name for each in path.iterdir() if _may_collide(each.name) and each.name not in ours)
+        if foreign:
+            raise UsageError(
+                f"{path} holds {foreign[0]}{f' and {len(foreign) - 1} more' if len(foreign) > 1 else ''}, of which no "
+                f"{CLIP_CARD} says that a former clip left it: name another folder"
+            )
+
+
+def clip_files(path: Path, frames: int) -> list[str]:
+    """List what `save_clip` writes or removes: names in the folder, or "" for a file.
+
+    Args:
+        path: of the clip.
+        frames: number of them.
+    """
+    if path.suffix.lower() in (".mp4", ".gif"):
+        return [""]
+    return sorted({CLIP_CARD, *map(_FRAME_NAME.format, range(frames)), *_former(path)})
+
+
+def mark_clip(path: Path, frames: int, fps: float) -> None:
+    """Write beside the frames of a clip in a folder that they are one, so that the next may replace them.
+
+    Args:
+        path: as given to `save_clip`; a single file needs no mark.
+        frames: number of them.
+        fps: frames per second.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    if path.is_dir():
+        write_json(path / CLIP_CARD, {"writer": _WRITER, "frames": frames, "fps": fps})
+
+
+def _may_collide(name: str) -> bool:
+    return name == CLIP_CARD or _LIKE_OURS.fullmatch(name) is not None
+
+
+def _former(folder: Path) -> set[str]:
+    """Names of the files in a folder that a former clip left; none where no card of ours says so."""
+    try:
+        card = read_json_object(folder / CLIP_CARD)
+        if card.get("writer") != _WRITER:
+            return set()
+        return {CLIP_CARD, *map(_FRAME_NAME.format, range(min(int(card["frames"]), 10**5)))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
@@ -44,8 +100,8 @@ def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
         frames: uint8 [H, W, 3] RGB, all of one size; one or more.
         path: NAME.mp4 (H.264, which browsers play; it stores colour at half the resolution and wants even sides, so an
             odd one gets its last row or column twice), NAME.gif (256 colours, chosen on the first frame; times in
-            1/100 s; repeats for ever), or a folder (frame_00000.png and on, exact; frames of a clip before are
-            replaced, other files stay).
+            1/100 s; repeats for ever), or a folder (frame_00000.png and on, exact; the frames of a clip before, which
+            `mark_clip` has marked, are replaced, other files stay).
         fps: frames per second.
 
     Raises:
@@ -59,9 +115,11 @@ def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
     elif suffix == ".gif":
         write_atomically(path, lambda file: _write_gif(file, frames, fps))
     else:
-        with replaced_folder(path, lambda name: _OURS.fullmatch(name) is not None) as folder:
+        former = _former(path)
+        with replaced_folder(path, lambda name: name in former) as folder:
             for number, frame in enumerate(frames):
                 write_png(folder / _FRAME_NAME.format(number), frame)
+            check_clip_path(path)  # rendering takes time, in which somebody may have put frames there
 
 
 def _write_mp4(file: BinaryIO, frames: Iterable[UInt8Array], fps: float) -> None:

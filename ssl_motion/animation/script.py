@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from ssl_motion.errors import UsageError
-from ssl_motion.fileio import read_json_object
+from ssl_motion.fileio import read_json_object, why_unreadable
 from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
@@ -128,5 +128,7 @@ def read_script(path: Path) -> MotionScript:
         content = read_json_object(path)
     except (OSError, ValueError) as error:
         form = '{"fps": 12, "keys": [{"frame": 0, "arrows": [...], "stills": [...]}]}'
-        raise UsageError(f"{path}: cannot be read as a motion script (JSON): {error}; expected {form}") from error
+        raise UsageError(
+            f"{path}: cannot be read as a motion script (JSON): {why_unreadable(error)}; expected {form}"
+        ) from error
     return parse_spec(MotionScript, content, str(path))

@@ -12,6 +12,9 @@ from ssl_motion.data.sample import UInt8Array
 from ssl_motion.fileio import write_json
 from ssl_motion.propagation.outputs import write_png
 
+ANNOTATION_FILES = {"mask": "mask.png", "score": "score.png", "coco": "annotation.json", "overlay": "overlay.png"}
+"""Names of the files of `write_annotation`, by what they are."""
+
 
 def write_annotation(
     folder: Path,
@@ -38,12 +41,7 @@ def write_annotation(
     Raises:
         RunError: A file cannot be written.
     """
-    files = {
-        "mask": folder / "mask.png",
-        "score": folder / "score.png",
-        "coco": folder / "annotation.json",
-        "overlay": folder / "overlay.png",
-    }
+    files = {what: folder / name for what, name in ANNOTATION_FILES.items()}
     size = (image.shape[0], image.shape[1])
     write_png(files["mask"], found.mask.astype(np.uint8) * np.uint8(255))
     write_png(files["score"], np.rint(found.score * 255).astype(np.uint8))

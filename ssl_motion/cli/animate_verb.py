@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.application_options import application_options, force_option, open_predictor
 from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     help="What the forward warp puts where everything left: inpainting, the image one step back along the "
     "flow, or nothing.",
 )
+@force_option
 @application_options
 @json_option()
-def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json: bool, **model: Any) -> None:
+def command(
+    image: Path, script: Path, out: Path, warp: Any, fill: Any, force: bool, as_json: bool, **model: Any
+) -> None:
     """Make IMAGE move as a script of key frames says; every frame is warped from IMAGE itself.
 
     \b
@@ -52,17 +55,20 @@ def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json:
     """
     import json
 
-    from ssl_motion.animation.clips import check_clip_path, save_clip
+    from ssl_motion.animation.clips import check_clip_path, clip_files, mark_clip, save_clip
     from ssl_motion.animation.render import render
     from ssl_motion.animation.script import read_script
     from ssl_motion.errors import UsageError
     from ssl_motion.progress import Progress
+    from ssl_motion.propagation.destinations import destination
     from ssl_motion.propagation.following import followed, warnings
     from ssl_motion.propagation.photographs import read_photograph
 
     # Whatever can be wrong is said before a model is read.
     check_clip_path(out)
-    motion, picture = read_script(script), read_photograph(image)
+    motion = read_script(script)
+    destination(out, None, clip_files(out, motion.frames), [image, script], force)
+    picture = read_photograph(image)
     try:
         motion.checked((picture.shape[0], picture.shape[1]))
     except UsageError as error:
@@ -76,6 +82,7 @@ def command(image: Path, script: Path, out: Path, warp: Any, fill: Any, as_json:
         click.echo(f"warning: frame {', '.join(numbers)}: {warning}", err=True)
     with Progress("animate", motion.frames, "frames") as progress:
         save_clip(_counted(render(seen, picture, motion, warp, fill), progress), out, motion.fps)
+    mark_clip(out, motion.frames, motion.fps)
     if as_json:
         facts = {"path": str(out), "frames": motion.frames, "fps": motion.fps, "warp": warp, "fill": fill}
         click.echo(json.dumps({**facts, "height": picture.shape[0], "width": picture.shape[1]}))

@@ -1,15 +1,17 @@
 """`ssl-bench annotate`: from a few clicks to the mask of an object."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssl_motion.cli.application_options import application_options, open_predictor
+from ssl_motion.cli.application_options import application_options, force_option, open_predictor
 from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
-    from ssl_motion.annotation.procedure import Annotation, AnnotationSettings
+    from ssl_motion.annotation.procedure import Annotation, AnnotationSettings, Point
 
 
 @click.command("annotate", short_help="Cut an object out of an image by a few clicks.")
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-zoom", is_flag=True, help="Always look at the whole image.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write [NAME-annotation].")
+@force_option
 @application_options
 @json_option()
 def command(
@@ -48,6 +51,7 @@ def command(
     zoom_factor: float | None,
     no_zoom: bool,
     out: Path | None,
+    force: bool,
     as_json: bool,
     **model: Any,
 ) -> None:
@@ -61,9 +65,10 @@ def command(
     \b
     ssl-bench annotate dog.jpg --positive 320,200 --positive 300,260 --negative 60,60
     """
-    from ssl_motion.annotation.outputs import write_annotation
+    from ssl_motion.annotation.outputs import ANNOTATION_FILES, write_annotation
     from ssl_motion.annotation.procedure import annotate
     from ssl_motion.errors import UsageError
+    from ssl_motion.propagation.destinations import destination
     from ssl_motion.propagation.guidance import Guidance, parse_points
     from ssl_motion.propagation.requests import Request
 
@@ -75,18 +80,35 @@ def command(
     on, beside = parse_points(positive, "--positive"), parse_points(negative, "--negative")
     if not on:
         raise UsageError("no point on the object: name --positive x,y")
-    folder = out or Path(f"{image.stem}-annotation")
+    if not label.strip():
+        raise UsageError("--label is empty: name the object, or leave --label out")
+    _distinct(on, beside)
+    folder = destination(out, Path(f"{image.stem}-annotation"), ANNOTATION_FILES.values(), [image], force)
     # What is wrong with the image or a point is said before a model is read.
     pixels = Request(image, Guidance(stills=[*on, *beside]), folder).read_image()
     predictor = open_predictor(**model)
     found = annotate(predictor, pixels, on, beside, settings)
     files = write_annotation(folder, image.name, pixels, found, (on, beside), label)
     if as_json:
-        _print_json(image, found, files)
+        asked = {"label": label, "clicks": {"positive": on, "negative": beside}, "settings": settings.model_dump()}
+        _print_json(image, found, files, {**asked, "size": predictor.side})
     else:
         _print(image, found, predictor.inner_size((found.window.height, found.window.width)), files)
     if not found.mask.any():
         click.echo("warning: nothing moves with these points: no object was found", err=True)
+
+
+def _distinct(on: Sequence["Point"], beside: Sequence["Point"]) -> None:
+    """Refuse a point that is to lie on the object and beside it at once."""
+    from ssl_motion.errors import UsageError
+
+    pixels = {(math.floor(x + 0.5), math.floor(y + 0.5)): (x, y) for x, y in on}
+    for x, y in beside:
+        if other := pixels.get((math.floor(x + 0.5), math.floor(y + 0.5))):
+            raise UsageError(
+                f"--positive {other[0]:g},{other[1]:g} and --negative {x:g},{y:g} are one pixel: it is on the object "
+                "or not; leave one out"
+            )
 
 
 def _settings(**given: float | None) -> "AnnotationSettings":
@@ -106,7 +128,8 @@ def _print(image: Path, found: "Annotation", inner: tuple[int, int], files: dict
     click.echo(f"wrote {files['mask'].parent}: {', '.join(path.name for path in files.values())}")
 
 
-def _print_json(image: Path, found: "Annotation", files: dict[str, Path]) -> None:
+def _print_json(image: Path, found: "Annotation", files: dict[str, Path], asked: dict[str, Any]) -> None:
+    """Print what was found, with all that was asked, so that the mask can be made again."""
     import json
 
     from ssl_motion.annotation.export import encode_mask
@@ -116,6 +139,7 @@ def _print_json(image: Path, found: "Annotation", files: dict[str, Path]) -> Non
         "image": str(image),
         "height": found.mask.shape[0],
         "width": found.mask.shape[1],
+        **asked,
         "share": float(found.mask.mean()),
         "window": [window.left, window.top, window.width, window.height],
         "segmentation": encode_mask(found.mask),

@@ -27,6 +27,10 @@ application_options = option_group(
 )
 """Options of a command, which gets `weights`, `runs_folder`, `device` and `size`."""
 
+force_option = click.option(
+    "--force", is_flag=True, help="Replace what a former call has written there; never what is read, nor other files."
+)
+
 
 def open_predictor(weights: str | None, runs_folder: str | None, device: str, size: int | None) -> "MotionPredictor":
     """Load the model that the options name, or that of the quickstart, with a line on standard error that says so.

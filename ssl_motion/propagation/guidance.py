@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import Field, FiniteFloat
 
 from ssl_motion.errors import UsageError
-from ssl_motion.fileio import read_json_object
+from ssl_motion.fileio import read_json_object, why_unreadable
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
 
@@ -115,5 +115,7 @@ def read_guidance(path: Path) -> Guidance:
         content = read_json_object(path)
     except (OSError, ValueError) as error:
         form = '{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]}'
-        raise UsageError(f"{path}: cannot be read as guidance (JSON): {error}; expected {form}") from error
+        raise UsageError(
+            f"{path}: cannot be read as guidance (JSON): {why_unreadable(error)}; expected {form}"
+        ) from error
     return parse_spec(Guidance, content, str(path))

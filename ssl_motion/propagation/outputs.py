@@ -11,6 +11,9 @@ from ssl_motion.flow.formats import write_flo, write_kitti
 from ssl_motion.propagation.drawing import flow_picture, overlay, speed_at_full_colour, with_legend
 from ssl_motion.propagation.guidance import Guidance
 
+PROPAGATION_FILES = {"flo": "flow.flo", "kitti": "flow_kitti.png", "picture": "flow.png", "overlay": "overlay.png"}
+"""Names of the files of `write_propagation`, by what they are."""
+
 
 def write_png(path: Path, picture: UInt8Array) -> None:
     """Write a PNG.
@@ -46,12 +49,7 @@ def write_propagation(folder: Path, image: UInt8Array, guidance: Guidance, flow:
     Raises:
         RunError: A file cannot be written.
     """
-    files = {
-        "flo": folder / "flow.flo",
-        "kitti": folder / "flow_kitti.png",
-        "picture": folder / "flow.png",
-        "overlay": folder / "overlay.png",
-    }
+    files = {what: folder / name for what, name in PROPAGATION_FILES.items()}
     write_flo(files["flo"], flow)
     write_kitti(files["kitti"], flow)
     write_png(files["picture"], with_legend(flow_picture(flow), speed_at_full_colour(flow)))

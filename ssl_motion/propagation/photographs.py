@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
@@ -23,11 +23,14 @@ DAMAGE = (
     struct.error,
 )
 
+_EMPTY = "empty file"
+
 
 def read_photograph(path: Path, formats: tuple[str, ...] | None = None) -> UInt8Array:
     """Read a picture upright, as viewers show it: turned as its EXIF says, so that coordinates read off a viewer hold.
 
-    Anything beyond RGB goes: transparency is dropped, of an animation the first picture counts.
+    Anything beyond RGB goes: of 16 bits a channel the lower eight, grey or colour; transparency is dropped; of an
+    animation the first picture counts.
 
     Args:
         path: PNG, JPEG or another format of Pillow.
@@ -37,18 +40,38 @@ def read_photograph(path: Path, formats: tuple[str, ...] | None = None) -> UInt8
         uint8 [H, W, 3] RGB.
 
     Raises:
-        UsageError: The file is missing, empty, cut off, no image, has 16 bits a channel, or is larger than Pillow
+        UsageError: The file is missing, empty, cut off, no image, has 32 bits a channel, or is larger than Pillow
             takes for sane (179 megapixels).
     """
     try:
         with path.open("rb") as file, Image.open(file, formats=formats) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise UsageError(f"{path}: image of type {picture.mode}; expected 8 bits a channel")
-            return np.array(ImageOps.exif_transpose(picture).convert("RGB"), np.uint8)
+            if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
+                raise UsageError(
+                    f"{path}: image with 32 bits a channel; expected 8 or 16. Save it anew with 8 bits a channel"
+                )
+            return _rgb(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
         raise UsageError(f"no such image: {path}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; expected an image, such as a PNG or JPEG") from None
+    except UnidentifiedImageError:
+        raise UsageError(
+            f"{path}: {_EMPTY if _is_empty(path) else 'cannot be read as an image: damaged, or none'}; expected a PNG, "
+            "a JPEG, or another format of photographs"
+        ) from None
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: image is too large: {error}") from error
     except DAMAGE as error:
-        empty = os.path.isfile(path) and os.path.getsize(path) == 0
-        raise UsageError(f"{path}: {'empty file' if empty else f'cannot be read as an image: {error}'}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UsageError(f"{path}: {_EMPTY if _is_empty(path) else f'cannot be read as an image: {reason}'}") from error
+
+
+def _rgb(picture: Image.Image) -> UInt8Array:
+    """Convert to 8 bits a channel; of 16 the upper eight count, as Pillow does with colour ones by itself."""
+    if picture.mode.startswith("I"):
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return np.array(picture.convert("RGB"), np.uint8)
+
+
+def _is_empty(path: Path) -> bool:
+    return os.path.isfile(path) and os.path.getsize(path) == 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_motion.data.sample import UInt8Array
-from ssl_motion.errors import UsageError
+from ssl_motion.errors import SSLMotionError, UsageError
 from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, parse_numbers, parse_points, read_guidance
 from ssl_motion.propagation.photographs import read_photograph
 from ssl_motion.spec_text import parse_spec
@@ -71,18 +71,38 @@ def output_folder(source: Path) -> Path:
     return Path(f"{name}-flow")
 
 
-def folder_requests(source: Path, out: Path) -> tuple[list[Request], list[str]]:
+def files_of(source: Path) -> tuple[list[str], list[Path]]:
+    """List the stems of the images in a folder, below which answers go, and all files there that may be read."""
+    images = list_images(source)
+    return [image.stem for image in images], [*images, *source.glob(f"*{GUIDANCE_SUFFIX}")]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a folder holds.
+
+    Attributes:
+        requests: images with their guidance, in natural order of names.
+        faults: why others with a partner cannot be done, by image.
+        alone: names of images and guidance files without a partner.
+    """
+
+    requests: list[Request]
+    faults: dict[Path, str]
+    alone: list[str]
+
+
+def folder_requests(source: Path, out: Path) -> Batch:
     """Pair the images of a folder with the guidance files of their names: `dog.jpg` with `dog.json`.
+
+    All are read, once, so that what is wrong is known before anything is computed; one that is bad stops no other.
 
     Args:
         source: the folder.
         out: answers go to folders below it, named after the images.
 
-    Returns:
-        The requests in natural order of names, and, in words, what was left without a partner.
-
     Raises:
-        UsageError: There is no pair, two images share a name, or a guidance file cannot be read.
+        UsageError: There is no pair, or two images share a name.
     """
     images: dict[str, Path] = {}
     for image in list_images(source):
@@ -92,7 +112,7 @@ def folder_requests(source: Path, out: Path) -> tuple[list[Request], list[str]]:
             )
         images[image.stem] = image
     files = {path.stem: path for path in sorted(source.glob(f"*{GUIDANCE_SUFFIX}"))}
-    pairs = [Request(path, read_guidance(files[stem]), out / stem) for stem, path in images.items() if stem in files]
+    pairs = {stem: path for stem, path in images.items() if stem in files}
     if not pairs:
         raise UsageError(
             f"{source}: expected images, each beside its guidance (dog.jpg and dog{GUIDANCE_SUFFIX}); found "
@@ -100,4 +120,13 @@ def folder_requests(source: Path, out: Path) -> tuple[list[Request], list[str]]:
         )
     alone = [path.name for stem, path in images.items() if stem not in files]
     alone += [path.name for stem, path in files.items() if stem not in images]
-    return pairs, [f"left out, without a partner: {', '.join(alone)}"] if alone else []
+    batch = Batch([], {}, alone)
+    for stem, path in pairs.items():
+        try:
+            request = Request(path, read_guidance(files[stem]), out / stem)
+            request.read_image()
+        except SSLMotionError as error:
+            batch.faults[path] = str(error)
+        else:
+            batch.requests.append(request)
+    return batch

@@ -103,6 +103,11 @@ def test_published_weights_with_skip_layers(tmp_path: Path) -> None:
         (["--negative", "1,1"], "no point on the object"),
         (["--positive", "1"], "--positive '1': expected x,y"),
         (["--positive", "1,1", "--negative", "a,b"], "--negative 'a,b': expected x,y"),
+        (
+            ["--positive", "7,8", "--negative", "1,1", "--negative", "6.6,8.4"],
+            "7,8 and --negative 6.6,8.4 are one pixel",
+        ),
+        (["--positive", "1,1", "--label", " "], "--label is empty"),
         (["--positive", "96,1"], r"boxes.png: the point \(96, 1\) lies outside"),
         (["--positive", "1,1", "--threshold", "1"], "threshold"),
         (["--positive", "1,1", "--no-zoom", "--zoom-factor", "2"], "exclude each other"),

@@ -2,17 +2,20 @@
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 from PIL import Image
 
 from ssl_motion.backbones import build_backbone
+from ssl_motion.cli import cli
 from ssl_motion.engine.plan import make_plan
-from ssl_motion.errors import UsageError
+from ssl_motion.errors import RunError, UsageError
 from ssl_motion.flow.formats import read_flo, read_kitti
 from ssl_motion.models import LAST
 from ssl_motion.spec import PretrainSpec
@@ -56,7 +59,7 @@ def test_numbers_are_pixels_of_the_original_image_at_any_size(copying: Path, tmp
 def test_arrows_that_are_cut_short_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = _copied["announce"](monkeypatch, tmp_path / "model", most=20.0)
     image = photograph(tmp_path / "picture.png", 64, 96)
-    common = ["--size", 64, "--weights", model, "--out", tmp_path / "out"]
+    common = ["--size", 64, "--weights", model, "--out", tmp_path / "out", "--force"]
     said = bench("propagate", image, "--arrow", "10,10,30,0", *common)
     assert "(10, 10)          (+30.0, +0.0)       (+20.0, +0.0)       67 %" in said.stdout
     assert "warning" not in said.stderr
@@ -93,6 +96,27 @@ def test_a_folder_of_images_with_guidance_is_a_batch(copying: Path, tmp_path: Pa
     assert said.stdout.index("a2.png") < said.stdout.index("a10.png")
 
 
+def test_one_bad_image_stops_no_other(copying: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(1, 6):
+        photograph(folder / f"a{number}.png", 40, 48)
+        (folder / f"a{number}.json").write_text('{"arrows": [[1, 2, 3, 0]]}')
+    (folder / "a2.png").write_text("no picture")
+    (folder / "a3.json").write_text("no guidance")
+    (folder / "a4.json").write_text('{"stills": [[48, 2]]}')
+    said = CliRunner().invoke(cli, ["propagate", str(folder), "--weights", str(copying), "--json"])
+    assert isinstance(said.exception, RunError)
+    assert said.exception.exit_code == 1
+    words = str(said.exception)
+    assert "3 of 5 images could not be done, 2 are:" in words
+    assert all(name in words for name in ("a2.png", "a3.json", "a4.png: the point (48, 2)"))
+    done = {Path(each["image"]).name: each.get("error") for each in json.loads(said.stdout)}
+    assert [name for name, error in done.items() if error is None] == ["a1.png", "a5.png"]
+    assert all(name in str(done[name]) or name == "a3.png" for name in ("a2.png", "a3.png", "a4.png"))
+    assert sorted(path.name for path in (tmp_path / "pictures-flow").iterdir()) == ["a1", "a5"]
+
+
 def test_published_weights_with_skip_layers_are_computed_as_published(tmp_path: Path) -> None:
     """A narrow model in the authors' format, against formulas in float64 from its image and arrows on."""
     parameters = _naive["save_published"](tmp_path / "demo.pth.tar")
@@ -127,7 +151,11 @@ def test_without_weights_the_quickstarts_model_is_taken_and_said(tmp_path: Path)
     (folder / LAST).parent.mkdir(parents=True)
     torch.save({"state_dict": tensors}, folder / LAST)
     (folder / "spec.yaml").write_text(yaml.safe_dump(made.written_spec()))
+    copy = tmp_path / "my model"
+    shutil.copytree(folder, copy)
+    bench(*command[:-4], "--out", tmp_path / "copied", "--weights", copy)  # a run is found under another name
     said = bench(*command)
+    assert (read_flo(tmp_path / "copied" / "flow.flo")[0] == read_flo(tmp_path / "out" / "flow.flo")[0]).all()
     assert f"No --weights given: this is the model of `make quickstart` ({folder})" in said.stderr
     assert "seen by the network at 96 x 96" in said.stdout
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [

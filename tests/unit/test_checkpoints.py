@@ -129,7 +129,7 @@ def test_other_content_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["no weights at all", "epoch 1\n", '{"a": 1}', "<!doctype html>", ""])
 def test_text_in_place_of_weights_is_called_so(tmp_path: Path, text: str) -> None:
     (tmp_path / "text.pth").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=r"text\.pth: no weights file"):
+    with pytest.raises(UsageError, match=r"text\.pth: no weights file"):
         read_checkpoint(tmp_path / "text.pth")
 
 

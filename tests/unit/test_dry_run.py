@@ -53,7 +53,7 @@ def test_a_sound_plan_passes_and_leaves_nothing_behind(voc: Path, tmp_path: Path
 
 def test_weights_that_do_not_fit_are_found(voc: Path, tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_text("<html>not found</html>")
-    with pytest.raises(DataError, match=r"page\.pth: no weights file"):
+    with pytest.raises(UsageError, match=r"page\.pth: no weights file"):
         examine(plan(tmp_path / "runs", voc, str(tmp_path / "page.pth")))
     torch.save(build_backbone(BackboneSpec(arch="resnet18")).state_dict(), tmp_path / "resnet.pth")
     with pytest.raises(UsageError, match=r"resnet\.pth: no value for conv1"):

@@ -1,6 +1,7 @@
 """Scripts of key frames: what lies between them, and what is wrong with one."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def test_faults_name_the_key_frame(tmp_path: Path, content: Any, words: str) -> 
     with pytest.raises(UsageError, match=words) as caught:
         read_script(path)
     assert str(path) in str(caught.value)
+    assert not re.search(r"Value error|top level|'keys':", str(caught.value)), "plain words"
 
 
 def test_what_is_no_json_and_what_is_not_there(tmp_path: Path) -> None:
@@ -95,6 +97,10 @@ def test_what_is_no_json_and_what_is_not_there(tmp_path: Path) -> None:
             read_script(tmp_path / name)
         with pytest.raises(UsageError, match=rf'{name}: cannot be read as guidance .*expected {{"arrows"'):
             read_guidance(tmp_path / name)
+    with pytest.raises(UsageError, match=r"\(JSON\): there is no such file; expected"):
+        read_script(tmp_path / "none.json")
+    with pytest.raises(UsageError, match=r"\(JSON\): it is a folder; expected"):
+        read_script(tmp_path)
 
 
 def test_a_point_outside_the_image_is_named_with_its_key_frame() -> None:

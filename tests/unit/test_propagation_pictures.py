@@ -1,8 +1,10 @@
 """Pictures of guidance and flow, photographs as people bring them, and how far a prediction follows."""
 
 import io
+import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -151,6 +153,18 @@ class TestPhotographs:
         Image.fromarray(GREY).convert(mode).save(tmp_path / "a.tif")
         assert read_photograph(tmp_path / "a.tif").shape == (400, 500, 3)
 
+    def test_sixteen_bits_a_channel_are_scaled_grey_or_colour(self, tmp_path: Path) -> None:
+        deep = np.random.default_rng(0).integers(0, 2**16, (20, 30, 3), dtype=np.uint16)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        cv2.imwrite(str(tmp_path / "colour.png"), deep[..., ::-1])
+        Image.fromarray(deep[..., 0]).save(tmp_path / "grey.png")
+        Image.fromarray(deep[..., 0]).save(tmp_path / "turned.png", exif=exif)
+        assert (read_photograph(tmp_path / "colour.png") == deep // 256).all()
+        grey = np.repeat(deep[..., :1] // 256, 3, axis=2)
+        assert (read_photograph(tmp_path / "grey.png") == grey).all()
+        assert (read_photograph(tmp_path / "turned.png") == np.rot90(grey, -1)).all()
+
     def test_what_is_no_photograph_is_refused_by_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         buffer = io.BytesIO()
         Image.fromarray(GREY).save(buffer, "JPEG")
@@ -162,11 +176,12 @@ class TestPhotographs:
         }
         for name, content in hostile.items():
             (tmp_path / name).write_bytes(content)
-        Image.fromarray(np.full((9, 9), 4000, np.uint16)).save(tmp_path / "deep.png")
+        Image.fromarray(np.full((9, 9), 4000, np.float32)).save(tmp_path / "deep.tif")
         (tmp_path / "folder.png").mkdir()
-        for name in [*hostile, "deep.png", "folder.png", "missing.png"]:
-            with pytest.raises(UsageError, match=name):
+        for name in [*hostile, "deep.tif", "folder.png", "missing.png"]:
+            with pytest.raises(UsageError, match=name) as caught:
                 read_photograph(tmp_path / name)
+            assert not re.search(r"Errno|<_io|Reader", str(caught.value)), "words, not Python's"
         Image.fromarray(GREY).save(tmp_path / "huge.png")
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
         with pytest.raises(UsageError, match="too large"):

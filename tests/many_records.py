@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ssl_motion.identity import digest
+from ssl_motion.identity import digest, transfer_identity
 
 COMMITTED = Path(__file__).resolve().parents[1] / "reports" / "records"
 SEEDS, METHODS = 3, 30
@@ -50,11 +50,16 @@ def _vary(content: dict[str, Any], protocol: int, variant: int, seed: int, rng: 
         before["wall_seconds"] = float(rng.uniform(50, 500))
         content["origin"]["provenance"]["parents"] = [before["run"]]
     elif variant:
-        content["method"] = f"random (scheme {variant})"
+        content["spec"]["init"] += f":scheme {variant}"
+        content["method"] += f" (scheme {variant})"
     skill = (hash_part := int(digest([content["method"], variant]), 16) % 1000) / 40 + hash_part % 7
     for metric in content["metrics"]:
         metric["value"] = float(np.clip(20 + skill + rng.normal(), 0, 100))
-    content["identity"] = digest([task, protocol, content["method"], variant, seed])
+    start = content["spec"]["init"] if before is None else f"run:{before['run']}"
+    version, parents = content["protocol"].get("recipe_version", 1), content["origin"]["provenance"]["parents"]
+    content["identity"] = transfer_identity(
+        content["spec"], start=start, protocol=content["protocol"], recipe_version=version, parents=parents
+    )
     return content
 
 

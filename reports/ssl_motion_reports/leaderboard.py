@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ssl_motion.contribution.checks import identity_fault
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.fileio import write_text
 from ssl_motion.folders import replaced_folder
@@ -133,7 +134,8 @@ def as_data(board: Board) -> dict[str, Any]:
 def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str, Path]]:
     """Read record files.
 
-    A file that is no record is named on standard error and left out: one damaged file must not hide the others.
+    A file that is no record is named on standard error and left out: one damaged file must not hide the others. So is
+    one whose identity is not that of its content: it would stand for another run than its own.
 
     Returns:
         The records, one for each identity (of several the latest), and identity -> file.
@@ -141,9 +143,14 @@ def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str
     read = []
     for file in files:
         try:
-            read.append((read_record(file), file))
+            record = read_record(file)
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
+            continue
+        if (wrong := identity_fault(record)) is not None:
+            print(f"left out: {file}: its identity is not that of its content: {wrong}", file=sys.stderr)
+            continue
+        read.append((record, file))
     records = unique(record for record, _ in read)
     latest = {record.identity: record for record in records}
     sources: dict[str, Path] = {}

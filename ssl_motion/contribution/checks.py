@@ -74,8 +74,8 @@ def check_record(record: ResultRecord, file: Path) -> list[Fault]:
         return [Fault(file, "origin.kind", message)]
     parts = (_name(record, file), _origin(record), _agreement(record), _metrics(record), _amounts(record))
     found = [Fault(file, key, message) for part in (*parts, _images(record, file.parent)) for key, message in part]
-    if not any(fault.key == "identity" for fault in found):
-        found += [Fault(file, key, message) for key, message in _identity(record)]
+    if not any(fault.key == "identity" for fault in found) and (wrong := identity_fault(record)) is not None:
+        found.append(Fault(file, "identity", wrong))
     return found
 
 
@@ -91,12 +91,17 @@ def _name(record: ResultRecord, file: Path) -> Found:
         yield "file name", f"expected {record_stem(record)}, found {name}"
 
 
-def _identity(record: ResultRecord) -> Found:
-    """The identity is a hash of the spec, the protocol, the data and the parents, all of which the record has."""
+def identity_fault(record: ResultRecord) -> str | None:
+    """Say what is wrong with an identity, a hash of spec, protocol, data and parents, all of which the record has.
+
+    Returns:
+        None where nothing is, or where the record does not hold all that went in.
+    """
     expected = recomputed_identities(record)
-    if expected and record.identity not in expected:
-        message = f"the record's spec, protocol and parents give {expected[-1]}, not {record.identity}: "
-        yield "identity", message + "one of them, or the seed, is not what was run"
+    if not expected or record.identity in expected:
+        return None
+    message = f"the record's spec, protocol and parents give {expected[-1]}, not {record.identity}: "
+    return message + "one of them, or the seed, is not what was run"
 
 
 def recomputed_identities(record: ResultRecord) -> list[str]:

@@ -101,6 +101,25 @@ def test_records_that_no_table_could_hold_are_refused(content: bytes, tmp_path: 
     assert collect_records([path])[0] == [read_record(path)]
 
 
+def test_a_record_under_the_identity_of_another_is_left_out_and_breaks_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many["write_records"](tmp_path, 3)
+    files = folder_records(tmp_path)
+    (clean,) = build_board(collect_records(files)[0]).tasks[0].groups[0].entries
+    assert capsys.readouterr().err == ""
+    content = json.loads(files[0].read_bytes())
+    planted = tmp_path / "planted.json"
+    planted.write_text(json.dumps({**content, "identity": "0" * 16}))
+    records, sources = collect_records([*files, planted])
+    assert set(sources.values()) == set(files)
+    (line,) = build_board(records).tasks[0].groups[0].entries
+    assert (line.seeds, line.values) == (clean.seeds, clean.values)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"left out: {planted}: its identity is not that of its content")
+    assert content["identity"] in said
+
+
 def test_of_equal_copies_the_first_file_is_linked_to(tmp_path: Path) -> None:
     many["write_records"](tmp_path / "a", 6)
     many["write_records"](tmp_path / "b", 6)

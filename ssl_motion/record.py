@@ -213,7 +213,7 @@ def read_record(path: Path) -> ResultRecord:
         first = error.errors()[0]
         raise DataError(f"{path}: not a result record of schema version 1: {key_of(first)}: {first['msg']}") from error
     except OSError as error:
-        raise DataError(f"{path}: not a result record: {error}. Take it away, or run it again with --force.") from error
+        raise DataError(f"{path}: not a result record: {error}. {_cure(path)}") from error
 
 
 def record_content(path: Path, data: bytes) -> Any:
@@ -230,7 +230,13 @@ def record_content(path: Path, data: bytes) -> Any:
         # Python's own reader: pydantic's refuses names that are no UTF-8, which `write_json` writes as escapes.
         return json.loads(data, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a result record: {error}. Take it away, or run it again with --force.") from error
+        raise DataError(f"{path}: not a result record: {error}. {_cure(path)}") from error
+
+
+def _cure(path: Path) -> str:
+    """What to do about a record that cannot be read: only one in a run's folder has a run that could be done again."""
+    other = "do its run again with --force" if path.name == "record.json" else "put its original in its place"
+    return f"Take it away, or {other}."
 
 
 def key_of(error: Mapping[str, Any]) -> str:

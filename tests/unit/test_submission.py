@@ -15,7 +15,7 @@ from ssl_motion.cli.submit_verb import command as submit_verb
 from ssl_motion.cli.validate_verb import command as validate_verb
 from ssl_motion.contribution.collection import check_files
 from ssl_motion.contribution.submit import LARGEST, submit
-from ssl_motion.errors import RunError, UsageError
+from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.record import read_record
 from ssl_motion.store import RunFolder
 from ssl_motion_reports.leaderboard import collect_records, folder_records
@@ -141,3 +141,20 @@ def test_two_processes_lose_no_record(tmp_path: Path) -> None:
     assert [file.name for file in sorted(out.glob("*.json"))] == [file.name for file in files]
     assert not check_files(sorted(out.glob("*.json"))).faults
     assert not list(out.glob(".*"))
+
+
+@pytest.mark.parametrize("lies_in_a_run", [True, False])
+def test_what_to_do_about_a_broken_file_can_be_done(lies_in_a_run: bool, tmp_path: Path) -> None:
+    broken = tmp_path / "cmp-s0-0123456789abcdef" / ("record.json" if lies_in_a_run else "mine.json")
+    broken.parent.mkdir()
+    for content in (b"{", None):
+        if content is None:
+            broken.unlink()
+            broken.mkdir()  # cannot be read
+        else:
+            broken.write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            read_record(broken)
+        assert ("--force" in str(caught.value)) == lies_in_a_run
+        cure = "do its run again with --force" if lies_in_a_run else "put its original in its place"
+        assert str(caught.value).endswith(f"Take it away, or {cure}.")

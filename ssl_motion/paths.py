@@ -36,8 +36,9 @@ def find_config(kind: str, name: str, suffix: str = ".yaml") -> Path:
     names = sorted(file.stem for file in (config_root() / kind).glob(f"[!_]*{suffix}"))
     from ssl_motion.plugins import did_you_mean
 
+    what = "suite" if kind == "suites" else f"{kind} config"
     raise UsageError(
-        f"no {kind} config {name!r}: neither a {suffix} file nor a shipped name.{did_you_mean(name, names)} "
+        f"no {what} {name!r}: neither a {suffix} file nor a shipped name.{did_you_mean(name, names)} "
         "Shipped ones: ssl-bench list configs"
     )
 

@@ -76,6 +76,10 @@ def parse_spec(model: type[SpecT], content: dict[str, Any], where: str) -> SpecT
             elif fault["type"] == "literal_error":
                 hint = did_you_mean(str(fault["input"]), re.findall("'([^']*)'", fault["ctx"]["expected"]))
                 wrong.append(f"  {key}: {fault['msg']} (got {fault['input']!r}){'.' if hint else ''}{hint}")
+            elif fault["type"] == "value_error":
+                # Of our own validators; one that judges several keys has all of them for its input.
+                given = "" if isinstance(fault["input"], Mapping) else f" (got {fault['input']!r})"
+                wrong.append(f"  {key}: {fault['ctx']['error']}{given}")
             else:
                 wrong.append(f"  {key}: {fault['msg']} (got {fault['input']!r})")
         # Unknown keys first: a misspelt one is often why another is missing.

@@ -1,11 +1,12 @@
 """What a suite declares: pretrainings, transfers, ensembles and curves. `ssl_motion.sweep` makes jobs of it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ssl_motion.curves import CurveSpec
 from ssl_motion.errors import UsageError
@@ -131,12 +132,18 @@ class SuiteSpec(Strict):
     remarks: list[str] = []
     next_steps: list[str] = []
 
+    @field_validator("seeds", "worlds")
+    @classmethod
+    def _are_different(cls, values: list[Any]) -> list[Any]:
+        counts = Counter(values)
+        wrong = [f"{value} is repeated" for value, times in counts.items() if times > 1]
+        wrong += [f"{value} is below 0" for value in counts if isinstance(value, int) and value < 0]
+        if wrong:
+            raise ValueError(", ".join(wrong))
+        return values
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "SuiteSpec":
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds must differ from each other, got {self.seeds}")
-        if len(set(self.worlds)) != len(self.worlds):
-            raise ValueError(f"worlds must differ from each other, got {self.worlds}")
         if self.worlds and self.puppets is None:
             raise ValueError("worlds are grades of the built-in data: give puppets too")
         for label, entry in self.pretrain.items():

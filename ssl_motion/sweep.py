@@ -46,6 +46,11 @@ ORDER = ("pretrain", "transfer", "ensemble")
 """Verbs in the order of their jobs; transfers are shorter than pretrainings, so that no core waits long at the end."""
 
 
+LONGEST_NAME = 220
+"""Letters of a job's file name, without suffix: file systems take 255 bytes, and the longest of its files is the state
+of a job of Slurm while it is written, ".NAME.state.json.PROCESS-TOKEN.part"."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One command of a suite.
@@ -89,7 +94,7 @@ def plan(suite: SuiteSpec) -> list[Job]:
 
     Raises:
         UsageError: A config or an included suite does not exist or breaks the schema, an ensemble names what the suite
-            does not have, or two jobs have one name.
+            does not have, two jobs have one name, or a name is too long for the job's files.
     """
     jobs: list[Job] = []
     for name, part in with_included(suite).items():
@@ -105,7 +110,13 @@ def plan(suite: SuiteSpec) -> list[Job]:
     jobs.sort(key=lambda job: ORDER.index(job.verb))
     files = Counter(job_spec_file(Path(), job) for job in jobs)
     for job in jobs:
-        if files[job_spec_file(Path(), job)] > 1:
+        file = job_spec_file(Path(), job)
+        if len(file.stem) > LONGEST_NAME:
+            raise UsageError(
+                f"the suite's job {job.name[:60]!r}... has a name of {len(file.stem)} letters; at most {LONGEST_NAME} "
+                "fit into the names of its files. Shorten the label or the values that it is made of."
+            )
+        if files[file] > 1:
             raise UsageError(f"the suite has more than one job {job.name!r}; give one label or preset to each")
     return jobs
 

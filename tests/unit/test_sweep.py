@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from ssl_motion.errors import RunError, UsageError
+from ssl_motion.fileio import write_text
+from ssl_motion.slurm.attempt import state_file
 from ssl_motion.spec import PretrainSpec, PuppetsSpec
 from ssl_motion.store import Store
 from ssl_motion.suite_state import check_jobs
 from ssl_motion.sweep import (
+    LONGEST_NAME,
     PretrainEntry,
     SuiteSpec,
     TransferEntry,
@@ -84,8 +87,8 @@ def test_two_jobs_of_one_name_are_refused():
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"seeds": [1, 1]}, "seeds must differ"),
-        ({"worlds": ["still", "still"]}, "worlds must differ"),
+        ({"seeds": [1, 1]}, r"seeds\n.* 1 is repeated"),
+        ({"worlds": ["still", "still"]}, r"worlds\n.* still is repeated"),
         ({"puppets": None}, "give puppets too"),
         ({"worlds": ["still"]}, r"cmp, camera flow.worlds: the suite has no world weak_pan"),
     ],
@@ -93,6 +96,43 @@ def test_two_jobs_of_one_name_are_refused():
 def test_suites_that_contradict_themselves_are_refused(changes, fault):
     with pytest.raises(ValueError, match=fault):
         _suite(**changes)
+
+
+def test_what_is_wrong_with_seeds_is_said_without_the_rest_of_the_suite(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("title: a long title\nseeds: [0, 0, -1]\n")
+    with pytest.raises(UsageError) as caught:
+        load_suite(str(file))
+    assert str(caught.value) == f"{file}: 1 fault(s)\n  seeds: 0 is repeated, -1 is below 0 (got [0, 0, -1])"
+    file.write_text("title: a long title\nworlds: [still]\n")
+    with pytest.raises(UsageError) as caught:
+        load_suite(str(file))
+    assert "give puppets too" in str(caught.value)
+    assert "a long title" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["nosuch", "quickstat"])
+def test_a_suite_that_does_not_exist_is_called_one(name):
+    with pytest.raises(UsageError, match=f"^no suite '{name}': neither"):
+        load_suite(name)
+
+
+def test_names_that_are_too_long_for_files_are_refused(tmp_path):
+    def jobs(letters):
+        label = "c" * letters
+        entry = {"task": "voc_fcn", "task_config": {"preset": "puppets_fcn"}, "inits": [label]}
+        return plan(_suite(worlds=[], seeds=[7], pretrain={label: {"config": "cmp_puppets"}}, transfer=[entry]))
+
+    around = len(job_spec_file(tmp_path, jobs(1)[-1]).stem) - 1
+    for job in jobs(LONGEST_NAME - around):
+        # Written as they are, with the largest process number.
+        state = state_file(tmp_path, job)
+        (tmp_path / f".{state.name}.4194304-{'0' * 6}.part").touch()
+        write_text(job_spec_file(tmp_path, job), "")
+    with pytest.raises(UsageError, match=rf"name of {LONGEST_NAME + 1} letters; at most {LONGEST_NAME} fit"):
+        jobs(LONGEST_NAME - around + 1)
+    with pytest.raises(UsageError, match=r"'transfer puppets_fcn from c+'\.\.\. has|'pretrain c+'\.\.\. has"):
+        jobs(301)
 
 
 def test_a_suite_runs_once_at_a_time(tmp_path):

@@ -27,12 +27,13 @@ def unique(records: Iterable[ResultRecord]) -> list[ResultRecord]:
     latest: dict[str, ResultRecord] = {}
     for record in records:
         known = latest.get(record.identity)
-        if known is None or _finished(record) > _finished(known):
+        if known is None or finished(record) > finished(known):
             latest[record.identity] = record
     return list(latest.values())
 
 
-def _finished(record: ResultRecord) -> str:
+def finished(record: ResultRecord) -> str:
+    """When a run ended, UTC in ISO 8601; empty for a published number."""
     return record.origin.provenance.finished if isinstance(record.origin, Reproduced) else ""
 
 

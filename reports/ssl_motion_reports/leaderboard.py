@@ -15,7 +15,7 @@ from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.collector import paused_collector
-from ssl_motion_reports.grouping import unique
+from ssl_motion_reports.grouping import finished, unique
 from ssl_motion_reports.shapes import Board
 
 STEM = "leaderboard"
@@ -137,6 +137,8 @@ def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str
     A file that is no record is named on standard error and left out: one damaged file must not hide the others. So is
     one whose identity is not that of its content: it would stand for another run than its own.
 
+    Records of one identity whose figures differ are named too, whether the run was done again or a file edited by hand.
+
     Returns:
         The records, one for each identity (of several the latest), and identity -> file.
     """
@@ -159,7 +161,33 @@ def collect_records(files: Sequence[Path]) -> tuple[list[ResultRecord], dict[str
         # Of equal copies the first file is linked to.
         if record.identity not in sources and (record is kept or record == kept):
             sources[record.identity] = file
+    for record, file in read:
+        kept = latest[record.identity]
+        if record is not kept and (difference := _difference(record, kept)):
+            taken = sources[record.identity]
+            why = "was finished later" if finished(kept) > finished(record) else "comes first"
+            print(
+                f"two records of the run {record.identity} differ in {difference}: {file} and {taken}. "
+                f"Taken is {taken}, which {why}; `ssl-bench validate FILE` looks for edits by hand.",
+                file=sys.stderr,
+            )
     return records, sources
+
+
+def _difference(one: ResultRecord, other: ResultRecord) -> str:
+    """Name the first figure in which two records differ to the last digit, and how many more; empty where none does."""
+    ours, theirs = _figures(one), _figures(other)
+    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    if not names:
+        return ""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]} ({ours.get(names[0], 'none')} and {theirs.get(names[0], 'none')}){more}"
+
+
+def _figures(record: ResultRecord) -> dict[str, float]:
+    """All figures of a record, by names for people."""
+    classes = {f"{name} {each}": value for name, values in record.details.items() for each, value in values.items()}
+    return {**{metric.name: metric.value for metric in record.metrics}, **classes}
 
 
 def run_records(runs: Path) -> list[Path]:

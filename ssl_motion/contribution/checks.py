@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
-from ssl_motion.contribution.recompute import disagreements
+from ssl_motion.contribution.recompute import disagreements, read_known
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import sha256_of
 from ssl_motion.identity import ENSEMBLE_VERSION, ensemble_identity, transfer_identity
@@ -229,14 +229,14 @@ def _images(record: ResultRecord, folder: Path) -> Found:
         yield "per_image.sha256", f"expected {record.per_image.sha256}, found {found} ({path})"
         return
     try:
-        wrong = disagreements(path, {metric.name: metric.value for metric in record.metrics})
+        content = read_known(path)
+        wrong = {} if content is None else disagreements(content, path, record)
     except DataError as error:
         yield "per_image.file", str(error)
         return
     for number, metric in enumerate(record.metrics):
         if metric.name in wrong:
-            given = " or ".join(map(str, wrong[metric.name]))
-            yield f"metrics.{number}.value", f"{metric.name} is {metric.value}, the per-image statistics give {given}"
+            yield f"metrics.{number}.value", wrong[metric.name]
 
 
 def has_images(record: ResultRecord, file: Path) -> bool:

@@ -5,11 +5,14 @@ record is 16 kB, is found by the hash of its per-image file, and serves even whe
 """
 
 import json
+import sys
+from functools import cache as cache_calls
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ssl_motion.contribution.recompute import disagreements
 from ssl_motion.errors import DataError
 from ssl_motion.fileio import sha256_of, write_atomically
 from ssl_motion.identity import digest
@@ -58,6 +61,8 @@ def images_of(record: ResultRecord, source: Path, cache: Path | None = None) -> 
         source: its file; the per-image file lies beside it.
         cache: folder that keeps what was computed; None keeps nothing.
 
+    A record's figures that its per-image file does not give are named on standard error where that file is read.
+
     Returns:
         None where no per-image file is at hand: it is not there, is not the one that the record names by hash, is of no
         known kind, or does not give the record's metric.
@@ -73,15 +78,25 @@ def images_of(record: ResultRecord, source: Path, cache: Path | None = None) -> 
             return None
         try:
             content = read_any(file)
+            wrong = disagreements(content, file, record) if content.names else {}
         except DataError:
             return None
+        for message in wrong.values():
+            _say_once(f"{source}: {message} ({file}); `ssl-bench validate {source}` looks for edits by hand")
         moved = resampled(content, metric.name, metric.value, DRAWS, 0)
         if moved is None:
             return None
         known = digest(list(content.names)), len(content.names), moved
-        if kept is not None:
+        # Nothing is kept of a record that is wrong, so that the next report says so too.
+        if kept is not None and not wrong:
             _write(kept, *known)
     return RecordImages(*known, record, file)
+
+
+@cache_calls
+def _say_once(message: str) -> None:
+    """Print to standard error, but not again where one report asks for a record's images many times."""
+    print(message, file=sys.stderr)
 
 
 def _write(path: Path, key: str, images: int, moved: Float64Array) -> None:

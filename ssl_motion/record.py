@@ -203,7 +203,7 @@ def read_record(path: Path) -> ResultRecord:
     """
     try:
         data = path.read_bytes()
-        if not _HUGE.search(data):
+        if not (_HUGE.search(data) or any(word in data for word in _NOT_FINITE)):
             try:
                 return ResultRecord.model_validate_json(data)  # twice as fast, which thousands of records are worth
             except ValidationError:
@@ -244,7 +244,9 @@ def key_of(error: Mapping[str, Any]) -> str:
     return ".".join(str(part) for part in error["loc"]) or "the file"
 
 
-# What could be a number beyond a float's range, which pydantic's reader takes for infinity.
+# Pydantic's reader takes these, in places that may hold anything, such as the protocol.
+_NOT_FINITE = (b"NaN", b"Infinity")
+# What could be a number beyond a float's range, which it takes for infinity.
 _HUGE = re.compile(rb"\d[eE]\+?\d{3,}[\s,}\]]")
 
 

@@ -19,9 +19,12 @@ from ssl_motion_reports.picture import MOST_ROWS, draw
 
 ROOT = Path(__file__).resolve().parents[3]
 many = runpy.run_path(str(ROOT / "tests" / "many_records.py"))
+WHOLE = (ROOT / "reports" / "records" / "puppets_fcn-cmp-s0-3ec3aa79fbe59108.json").read_bytes()
 BROKEN: dict[str, bytes] = {
     "empty": b"",
-    "half": (ROOT / "reports" / "records" / "puppets_fcn-cmp-s0-3ec3aa79fbe59108.json").read_bytes()[:3000],
+    "half": WHOLE[:3000],
+    "nan-in-protocol": WHOLE.replace(b'"protocol": {', b'"protocol": {"x": NaN,', 1),
+    "infinity-in-protocol": WHOLE.replace(b'"protocol": {', b'"protocol": {"x": -Infinity,', 1),
     "list": b"[]",
     "binary": bytes(range(256)),
     "no-number": b'{"schema_version": 1, "seed": NaN}',
@@ -91,7 +94,7 @@ def test_damaged_files_among_thousands_are_named_and_cost_no_other(
 
 @pytest.mark.parametrize("content", [b'"metrics": []', b'"metrics": [{"name": "mIoU", "value": 1e999}]'])
 def test_records_that_no_table_could_hold_are_refused(content: bytes, tmp_path: Path) -> None:
-    good = (ROOT / "reports" / "records" / "puppets_fcn-cmp-s0-3ec3aa79fbe59108.json").read_bytes()
+    good = WHOLE
     start, end = good.index(b'"metrics"'), good.index(b'"details"')
     path = tmp_path / "a.json"
     path.write_bytes(good[:start] + content + b", " + good[end:])

@@ -176,7 +176,7 @@ def test_messages_go_with_what_they_are_about(studio, open_studio):
     assert status.inner_text() == ""
     page.keyboard.press("2")
     held = []
-    page.route("**/api/annotate/**", held.append)
+    page.route("**/api/annotate/**", lambda route: held.append(route))
     canvas.click(10, 60, button="right")
     while not held:
         page.wait_for_timeout(50)
@@ -214,11 +214,11 @@ def test_a_click_beside_the_picture_does_nothing(studio, open_studio):
     page.mouse.click(*margin)
     assert page.locator("#undo").is_disabled()
     page.keyboard.press("1")
-    canvas.drag((90, 30), (110, 30))  # the head of an arrow may lie beside the picture, and is taken hold of there
-    canvas.wait_for_text("#points", "asked for (20, 0)")
-    canvas.drag((110, 30), (110, 40))
-    canvas.wait_for_text("#points", "asked for (20, 10)")
-    canvas.click(110, 40, button="right")
+    canvas.drag((40, 10), (40, -3))  # the head of an arrow may lie beside the picture, and is taken hold of there
+    canvas.wait_for_text("#points", "asked for (0, \N{MINUS SIGN}13)")
+    canvas.drag((40, -3), (50, -3))
+    canvas.wait_for_text("#points", "asked for (10, \N{MINUS SIGN}13)")
+    canvas.click(50, -3, button="right")
     canvas.wait_for_text("#points", "None yet")
     canvas.click(0, 0)
     canvas.wait_for_text("#points", "Still point 1 at (0, 0)")

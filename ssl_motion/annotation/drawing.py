@@ -28,7 +28,8 @@ def draw_annotation(
         uint8 [enlargement H, enlargement W, 3] RGB.
     """
     zoom = enlargement((image.shape[0], image.shape[1]))
-    veiled = np.where(mask[..., None], np.rint((1 - _VEIL) * image + _VEIL * np.array(MASK)), image).astype(np.uint8)
+    veiled = image.copy()
+    veiled[mask] = np.rint(np.float32(1 - _VEIL) * image[mask] + np.float32(_VEIL) * np.array(MASK, np.float32))
     picture = enlarged(veiled, zoom)
     outlines, _ = cv2.findContours(enlarged(mask.astype(np.uint8), zoom), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     unit = stroke(picture)

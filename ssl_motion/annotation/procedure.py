@@ -144,8 +144,11 @@ class Annotator:
             raise UsageError("no positive point: click at least once on the object")
         Guidance(stills=[*positive, *negative]).checked(self.size)
         window = window_of([*positive, *negative], self.size, self.settings.zoom_factor)
-        flow_NHW2 = self._look(window).flow(self._guidances(window, positive, negative))
-        response = np.abs(flow_NHW2).mean(axis=(0, 3))
+        guidances = self._guidances(window, positive, negative)
+        response = np.zeros((window.height, window.width), np.float32)
+        for flow_HW2 in self._look(window).flows(guidances):  # each is as large as the window
+            response += np.abs(flow_HW2).sum(axis=2)
+        response /= np.float32(2 * len(guidances))
         largest = float(response.max())
         score = np.zeros(self.size, np.float32)
         if largest > 0:

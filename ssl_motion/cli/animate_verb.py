@@ -62,13 +62,13 @@ def command(
     from ssl_motion.progress import Progress
     from ssl_motion.propagation.destinations import destination
     from ssl_motion.propagation.following import followed, warnings
-    from ssl_motion.propagation.photographs import read_photograph
+    from ssl_motion.propagation.photographs import MOST_PIXELS, read_photograph
 
     # Whatever can be wrong is said before a model is read.
     check_clip_path(out)
     motion = read_script(script)
     destination(out, None, clip_files(out, motion.frames), [image, script], force)
-    picture = read_photograph(image)
+    picture = read_photograph(image, most_pixels=MOST_PIXELS)
     try:
         motion.checked((picture.shape[0], picture.shape[1]))
     except UsageError as error:

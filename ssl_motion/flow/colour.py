@@ -36,6 +36,15 @@ def colour_wheel() -> npt.NDArray[np.float64]:
 
 _WHEEL = colour_wheel()
 
+_BAND_PIXELS = 2**20  # drawn at a time: in float64 that takes some 200 MB, whatever the picture's size
+
+
+def row_bands(size: tuple[int, ...]) -> list[slice]:
+    """Cut a picture of (height, width) into bands of whole rows of about a megapixel, to be worked on in turn."""
+    height, width = size
+    rows = max(1, _BAND_PIXELS // max(width, 1))
+    return [slice(first, first + rows) for first in range(0, height, rows)]
+
 
 def flow_to_colour(
     flow_HW2: npt.NDArray[Any], max_radius: float | None = None, valid: BoolArray | None = None
@@ -50,15 +59,28 @@ def flow_to_colour(
     Returns:
         uint8 [H, W, 3] RGB; no motion is white.
     """
+    flow = np.asarray(flow_HW2)
+    bands = row_bands(flow.shape[:2])
+    parts = [(flow[rows], None if valid is None else valid[rows]) for rows in bands]
+    if max_radius is None:
+        max_radius = max((float(np.hypot(*_known(*part)[0].T).max(initial=0.0)) for part in parts), default=0.0)
+    picture = np.empty((*flow.shape[:2], 3), np.uint8)
+    for rows, part in zip(bands, parts, strict=True):
+        picture[rows] = _coloured(*_known(*part), max(max_radius, 1e-9))
+    return picture
+
+
+def _known(flow_HW2: npt.NDArray[Any], valid: BoolArray | None) -> tuple[npt.NDArray[np.float64], BoolArray]:
+    """Flow as float64, zero where it is not to be shown; and where it is, bool [H, W]."""
     flow = np.asarray(flow_HW2, np.float64)
-    shown = np.asarray(np.isfinite(flow).all(axis=-1))
+    shown: BoolArray = np.asarray(np.isfinite(flow).all(axis=-1))
     if valid is not None:
         shown = shown & valid
-    flow = np.where(shown[..., None], flow, 0.0)
-    speed = np.hypot(flow[..., 0], flow[..., 1])
-    if max_radius is None:
-        max_radius = float(speed.max(initial=0.0))
-    radius = speed / max(max_radius, 1e-9)
+    return np.where(shown[..., None], flow, 0.0), shown
+
+
+def _coloured(flow: npt.NDArray[np.float64], shown: BoolArray, max_radius: float) -> UInt8Array:
+    radius = np.hypot(flow[..., 0], flow[..., 1]) / max_radius
 
     place = (np.arctan2(-flow[..., 1], -flow[..., 0]) / np.pi + 1) / 2 * (len(_WHEEL) - 1)
     below = np.floor(place).astype(np.int64)

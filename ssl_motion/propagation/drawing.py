@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ssl_motion.data.sample import Float32Array, UInt8Array
-from ssl_motion.flow.colour import colour_wheel_legend, flow_to_colour
+from ssl_motion.flow.colour import colour_wheel_legend, flow_to_colour, row_bands
 from ssl_motion.panels import full_colour
 from ssl_motion.propagation.guidance import Guidance
 
@@ -96,24 +96,27 @@ def with_legend(picture: UInt8Array, radius: float) -> UInt8Array:
     return sheet
 
 
-def veil(flow_HW2: Float32Array) -> tuple[UInt8Array, Float32Array]:
+def veil(flow_HW2: Float32Array, radius: float | None = None) -> tuple[UInt8Array, Float32Array]:
     """Make what `overlay` lays over an image: flow's colours, the more the faster.
 
     Args:
         flow_HW2: float32 [H, W, 2] in pixels.
+        radius: speed that covers most [`speed_at_full_colour`].
 
     Returns:
         Colours at full saturation, uint8 [H, W, 3] RGB, and how much they cover, float32 [H, W, 1] from 0 to 0.65.
     """
     speed = np.linalg.norm(flow_HW2.astype(np.float64), axis=2, keepdims=True)
-    share = _VEIL * np.minimum(speed / speed_at_full_colour(flow_HW2), 1)
+    share = _VEIL * np.minimum(speed / (radius or speed_at_full_colour(flow_HW2)), 1)
     # How fast it is, the share tells. A little within the rim, beyond which colours are darker.
     return flow_to_colour(flow_HW2 * (0.999 / np.maximum(speed, 1e-9)), 1.0), share.astype(np.float32)
 
 
 def _veiled(image: UInt8Array, flow: Float32Array) -> UInt8Array:
-    hue, share = veil(flow)
-    veiled: UInt8Array = np.rint(image * (1 - share) + hue * share).astype(np.uint8)
+    radius, veiled = speed_at_full_colour(flow), np.empty_like(image)
+    for rows in row_bands(flow.shape[:2]):
+        hue, share = veil(flow[rows], radius)
+        veiled[rows] = np.rint(image[rows] * (1 - share) + hue * share).astype(np.uint8)
     return veiled
 
 

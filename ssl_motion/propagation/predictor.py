@@ -1,6 +1,6 @@
 """A trained model as a function: image and guidance -> dense flow, both in pixels of the original image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -35,7 +35,15 @@ class Seen:
     inner: tuple[int, int]
 
     def flow(self, guidances: Sequence[Guidance], sampled: tuple[int, int] | None = None) -> Float32Array:
-        """Predict the flow of each guidance, all in one batch.
+        """Predict the flow of each guidance, all in one batch; see `flows`, which keeps one at a time.
+
+        Returns:
+            float32 [N, H, W, 2] in pixels of the original image, (right, down).
+        """
+        return np.stack(list(self.flows(guidances, sampled)))
+
+    def flows(self, guidances: Sequence[Guidance], sampled: tuple[int, int] | None = None) -> Iterator[Float32Array]:
+        """Predict the flow of each guidance: the network in one batch, the large answers one after the other.
 
         A guided point counts for the network's pixel that it falls on; of several on one pixel the last counts.
 
@@ -43,8 +51,8 @@ class Seen:
             guidances: one or more.
             sampled: (height, width) of the grid to answer on, which is laid over the image; None for its own pixels.
 
-        Returns:
-            float32 [N, H, W, 2] in pixels of the original image, (right, down).
+        Yields:
+            float32 [H, W, 2] in pixels of the original image, (right, down), for each guidance.
 
         Raises:
             UsageError: A point lies outside the image, or the method predicts no flow.
@@ -52,10 +60,15 @@ class Seen:
         sparse, mask = self._rasterised(guidances)
         device = next(iter(self.stages.values())).device
         with torch.inference_mode():
-            inner = self.method.propagate(self.stages, sparse.to(device), mask.to(device))
-            flow = F.interpolate(inner.float(), size=sampled or self.size, mode="bilinear", align_corners=False)
-            flow = flow * torch.tensor([1 / scale for scale in self._scale]).view(1, 2, 1, 1).to(device)
-        return np.ascontiguousarray(flow.permute(0, 2, 3, 1).cpu().numpy())
+            inner = self.method.propagate(self.stages, sparse.to(device), mask.to(device)).float()
+        for each in inner.split(1):
+            yield self._at_size(each, sampled or self.size)
+
+    def _at_size(self, inner_12hw: Tensor, size: tuple[int, int]) -> Float32Array:
+        with torch.inference_mode():
+            flow = F.interpolate(inner_12hw, size=size, mode="bilinear", align_corners=False)
+            flow *= torch.tensor([1 / scale for scale in self._scale]).view(1, 2, 1, 1).to(flow.device)
+        return np.ascontiguousarray(flow[0].permute(1, 2, 0).cpu().numpy())
 
     @property
     def _scale(self) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import SSLMotionError, UsageError
 from ssl_motion.propagation.guidance import ArrowNumbers, Guidance, parse_numbers, parse_points, read_guidance
-from ssl_motion.propagation.photographs import read_photograph
+from ssl_motion.propagation.photographs import MOST_PIXELS, read_photograph
 from ssl_motion.spec_text import parse_spec
 from ssl_motion.video.discover import list_images
 
@@ -34,7 +34,7 @@ class Request:
         Raises:
             UsageError: It cannot be read, or a point of the guidance lies outside.
         """
-        pixels = read_photograph(self.image)
+        pixels = read_photograph(self.image, most_pixels=MOST_PIXELS)
         try:
             self.guidance.checked((pixels.shape[0], pixels.shape[1]))
         except UsageError as error:

@@ -72,10 +72,10 @@ class Ramp:
     def __init__(self, size: tuple[int, int]) -> None:
         self.inner, self.size = size, size
 
-    def flow(self, guidances: list[Any]) -> Any:
+    def flows(self, guidances: list[Any]) -> Any:
         ramp = np.linspace(0, 7, self.size[1], dtype=np.float32)[None, None, :, None]
         sign = np.where(np.arange(len(guidances)) % 2, -1.0, 1.0).astype(np.float32)[:, None, None, None]
-        return sign * np.broadcast_to(ramp, (len(guidances), *self.size, 2))
+        yield from sign * np.broadcast_to(ramp, (len(guidances), *self.size, 2))
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])

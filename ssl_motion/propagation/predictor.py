@@ -61,7 +61,7 @@ class Seen:
         device = next(iter(self.stages.values())).device
         with torch.inference_mode():
             inner = self.method.propagate(self.stages, sparse.to(device), mask.to(device)).float()
-        for each in inner.split(1):
+        for each in torch.split(inner, 1):
             yield self._at_size(each, sampled or self.size)
 
     def _at_size(self, inner_12hw: Tensor, size: tuple[int, int]) -> Float32Array:

@@ -61,8 +61,8 @@ class Seen:
         device = next(iter(self.stages.values())).device
         with torch.inference_mode():
             inner = self.method.propagate(self.stages, sparse.to(device), mask.to(device)).float()
-        for each in inner.split(1):
-            yield self._at_size(each, sampled or self.size)
+        for number in range(len(inner)):
+            yield self._at_size(inner[number : number + 1], sampled or self.size)
 
     def _at_size(self, inner_12hw: Tensor, size: tuple[int, int]) -> Float32Array:
         with torch.inference_mode():

@@ -86,9 +86,7 @@ def test_faults_name_the_key_frame(tmp_path: Path, content: Any, words: str) -> 
     with pytest.raises(UsageError, match=words) as caught:
         read_script(path)
     assert str(path) in str(caught.value)
-    assert not re.search(r"Value error|top level|'keys':", str(caught.value)), (
-        "plain words"
-    )
+    assert not re.search(r"Value error|top level|'keys':", str(caught.value)), "plain words"
 
 
 def test_what_is_no_json_and_what_is_not_there(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def clip_files(path: Path, frames: int) -> list[str]:
     return sorted({CLIP_CARD, *map(_FRAME_NAME.format, range(frames)), *_former(path)})
 
 
+def clip_rate(path: Path, fps: float) -> float:
+    """Frames per second that a clip really has: GIF counts the time of a frame in 1/100 s, and has 1/50 s at least.
+
+    Args:
+        path: as given to `save_clip`.
+        fps: likewise.
+    """
+    return 1000 / _durations(fps) if path.suffix.lower() == ".gif" else fps
+
+
 def mark_clip(path: Path, frames: int, fps: float) -> None:
     """Write beside the frames of a clip in a folder that they are one, so that the next may replace them.
 

@@ -47,7 +47,8 @@ def render(
 ) -> Iterator[UInt8Array]:
     """Render a clip, frame by frame.
 
-    Each frame's flow is predicted by itself, so that a frame is the same whichever others are rendered.
+    Each frame's flow is predicted by itself, so that a frame is the same whichever others are rendered. Where points
+    are given and none of them moves, the frame is the image itself, whatever the model predicts of it.
 
     Args:
         seen: the image as the model has looked at it.
@@ -69,6 +70,7 @@ def render(
     for number in range(script.frames):
         guidance = script.guidance_at(number)
         if guidance != before:  # while nothing changes, neither does the frame
-            frame = warp_frame(image, seen.flow([guidance])[0], warp, how, device)
+            at_rest = guidance.is_at_rest
+            frame = image if at_rest else warp_frame(image, seen.flow([guidance])[0], warp, how, device)
             before = guidance
         yield frame

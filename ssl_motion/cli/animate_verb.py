@@ -1,5 +1,6 @@
 """`ssl-bench animate`: a photograph that moves."""
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,10 @@ from ssl_motion.cli.application_options import application_options, force_option
 from ssl_motion.cli.common_options import json_option
 
 if TYPE_CHECKING:
+    from ssl_motion.animation.script import MotionScript
     from ssl_motion.data.sample import UInt8Array
     from ssl_motion.progress import Progress
+    from ssl_motion.propagation.following import Followed
 
 
 @click.command("animate", short_help="Make a photograph move.")
@@ -55,7 +58,9 @@ def command(
     """
     import json
 
-    from ssl_motion.animation.clips import check_clip_path, clip_files, mark_clip, save_clip
+    import numpy as np
+
+    from ssl_motion.animation.clips import check_clip_path, clip_files, clip_rate, mark_clip, save_clip
     from ssl_motion.animation.render import render
     from ssl_motion.animation.script import read_script
     from ssl_motion.errors import UsageError
@@ -74,20 +79,51 @@ def command(
     except UsageError as error:
         raise UsageError(f"{script}: {error}") from None
     seen = open_predictor(**model).look(picture)
+    # In a frame at rest nothing moves, whatever the model says (`render`).
+    still = np.zeros((1, 1, 2), np.float32)
+    points = [
+        followed(still if key.is_at_rest else seen.flow([key])[0], key, (picture.shape[0], picture.shape[1]))
+        for key in motion.keys
+    ]
     concerned: dict[str, list[str]] = {}  # key frames by what is to be said of them
-    for key in motion.keys:
-        for warning in warnings(followed(seen.flow([key])[0], key)):
+    for key, there in zip(motion.keys, points, strict=True):
+        for warning in warnings(there):
             concerned.setdefault(warning, []).append(str(key.frame))
-    for warning, numbers in concerned.items():
-        click.echo(f"warning: frame {', '.join(numbers)}: {warning}", err=True)
+    said = [f"frame {', '.join(numbers)}: {warning}" for warning, numbers in concerned.items()]
+    for line in said:
+        click.echo(f"warning: {line}", err=True)
     with Progress("animate", motion.frames, "frames") as progress:
         save_clip(_counted(render(seen, picture, motion, warp, fill), progress), out, motion.fps)
     mark_clip(out, motion.frames, motion.fps)
+    rate = clip_rate(out, motion.fps)
     if as_json:
-        facts = {"path": str(out), "frames": motion.frames, "fps": motion.fps, "warp": warp, "fill": fill}
-        click.echo(json.dumps({**facts, "height": picture.shape[0], "width": picture.shape[1]}))
+        facts = {"path": str(out), "frames": motion.frames, "fps": rate, "fps_asked": motion.fps}
+        facts |= {"warp": warp, "fill": fill, "height": picture.shape[0], "width": picture.shape[1]}
+        keys = [
+            {"frame": key.frame, "points": [point.as_dict() for point in there]}
+            for key, there in zip(motion.keys, points, strict=True)
+        ]
+        click.echo(json.dumps({**facts, "keys": keys, "warnings": said}))
         return
-    click.echo(f"wrote {out}: {motion.frames} frames at {motion.fps:g} a second")
+    asked = "" if rate == motion.fps else f" (asked for {motion.fps:g}; GIF counts in 1/100 s, and 1/50 s at least)"
+    click.echo(f"wrote {out}: {motion.frames} frames at {rate:.4g} a second{asked}")
+    _print_followed(motion, points)
+
+
+def _print_followed(motion: "MotionScript", points: list[list["Followed"]]) -> None:
+    """Say how much of each arrow is followed in the key frame with the longest one; nothing where none has a length."""
+    lengths = [max((math.hypot(*point.asked) for point in there), default=0.0) for there in points]
+    longest = lengths.index(max(lengths))
+    if not lengths[longest]:
+        return
+    shares = [point.share for point in points[longest][: len(motion.keys[longest].arrows)]]
+    words = [
+        f"arrow {number} {'has no length' if share is None else f'{100 * share:.0f} %'}"
+        for number, share in enumerate(shares, 1)
+    ]
+    click.echo(
+        f"followed along the arrows in frame {motion.keys[longest].frame}, where they are longest: {', '.join(words)}"
+    )
 
 
 def _counted(frames: Iterable["UInt8Array"], progress: "Progress") -> Iterator["UInt8Array"]:

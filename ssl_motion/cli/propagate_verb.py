@@ -131,10 +131,7 @@ def _outcome(
         "height": shape[0],
         "width": shape[1],
         "files": {name: str(path) for name, path in files.items()},
-        "points": [
-            {"foot": point.foot, "asked": point.asked, "predicted": point.predicted, "share": point.share}
-            for point in points
-        ],
+        "points": [point.as_dict() for point in points],
     }
 
 

@@ -6,6 +6,7 @@ motion that it was trained on.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from ssl_motion.data.sample import Float32Array
 from ssl_motion.propagation.guidance import Guidance
@@ -37,6 +38,10 @@ class Followed:
         if not square:
             return None
         return (self.asked[0] * self.predicted[0] + self.asked[1] * self.predicted[1]) / square
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is said of it as JSON."""
+        return {"foot": self.foot, "asked": self.asked, "predicted": self.predicted, "share": self.share}
 
     @property
     def falls_short(self) -> bool:

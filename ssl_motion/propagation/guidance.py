@@ -46,6 +46,12 @@ class Guidance(Strict):
         rows = [*self.arrows, *((x, y, 0.0, 0.0) for x, y in self.stills)]
         return np.asarray(rows, np.float64).reshape(-1, 4)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether points are given, and none of them moves."""
+        vectors = self.vectors
+        return len(vectors) > 0 and not vectors[:, 2:].any()
+
     def checked(self, size: tuple[int, int]) -> "Guidance":
         """Return the guidance itself, or fail where a point lies outside an image or an arrow goes beyond all measure.
 

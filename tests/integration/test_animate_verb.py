@@ -3,11 +3,13 @@
 import json
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from PIL import Image, ImageSequence
 
 from ssl_motion.animation.render import render, warp_frame
 from ssl_motion.animation.script import MotionScript
@@ -51,10 +53,18 @@ def test_every_frame_is_the_image_moved_by_the_vector_of_its_time(
 ) -> None:
     image, command = scene
     said = bench(*command, "--out", tmp_path / "clip", "--fill", "black", "--json")
-    assert json.loads(said.stdout) == {
+    facts = json.loads(said.stdout)
+    first, last = facts.pop("keys")
+    assert (first["frame"], first["points"][0]["share"], last["frame"]) == (1, None, 5)
+    (point,) = last["points"]
+    assert (point["foot"], point["asked"], facts.pop("warnings")) == ([9, 9], [12, -8], [])
+    assert point["predicted"] == pytest.approx([12, -8], abs=1e-4)
+    assert point["share"] == pytest.approx(1, abs=1e-4)
+    assert facts == {
         "path": str(tmp_path / "clip"),
         "frames": 6,
         "fps": 8,
+        "fps_asked": 8,
         "warp": "forward",
         "fill": "black",
         "height": 48,
@@ -79,10 +89,26 @@ def test_other_warps_and_fills_agree_where_nothing_is_vacated(
         assert (frame[~known].max(axis=1) > 0).all(), "what was vacated is filled"
 
 
-@pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
-def test_clips_are_written(scene: tuple[UInt8Array, list[Any]], tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fps", "words"),
+    [
+        ("clip.mp4", 8, "8 a second\n"),
+        ("clip.gif", 10, "10 a second\n"),
+        ("clip.gif", 100, "50 a second (asked for 100;"),
+        ("clip.gif", 12, "12.5 a second (asked for 12;"),
+    ],
+)
+def test_clips_are_written_and_their_true_rate_is_said(
+    scene: tuple[UInt8Array, list[Any]], tmp_path: Path, name: str, fps: int, words: str
+) -> None:
+    (tmp_path / "motion.json").write_text(json.dumps({**SCRIPT, "fps": fps}))
     said = bench(*scene[1], "--out", tmp_path / name)
-    assert f"wrote {tmp_path / name}: 6 frames at 8 a second" in said.stdout
+    assert f"wrote {tmp_path / name}: 6 frames at {words}" in said.stdout
+    assert "followed along the arrows in frame 5, where they are longest: arrow 1 100 %" in said.stdout
+    if name == "clip.gif":
+        with Image.open(tmp_path / name) as clip:
+            whole = sum(frame.info["duration"] for frame in ImageSequence.Iterator(clip))  # like frames are one
+        assert f"at {6000 / whole:.4g} a second" in said.stdout
     assert (tmp_path / name).stat().st_size > 1000
 
 
@@ -96,6 +122,23 @@ def test_what_the_model_does_not_follow_is_said_with_its_frame(
     said = bench(*command, "--out", tmp_path / "clip")
     assert "warning: frame 2, 3: the prediction falls far short of arrow 1" in said.stderr
     assert said.stderr.count("warning") == 1
+
+
+@pytest.mark.parametrize("warp", ["forward", "backward"])
+def test_at_rest_nothing_moves_whatever_the_model_predicts(warp: Any) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    seen: Any = SimpleNamespace(
+        stages={"one": torch.zeros(1)}, flow=lambda guidances: np.full((len(guidances), 20, 30, 2), 3.3, np.float32)
+    )
+
+    def first(**key: Any) -> UInt8Array:
+        return next(render(seen, image, MotionScript.model_validate({"keys": [{"frame": 0, **key}]}), warp))
+
+    assert (first(arrows=[[1, 2, 0, 0]]) == image).all()
+    assert (first(arrows=[[1, 2, 0, 0], [3, 4, 0, 0]], stills=[[5, 6]]) == image).all()
+    assert (first(stills=[[5, 6]]) == image).all()
+    assert (first(arrows=[[1, 2, 0, 0], [3, 4, 0, 1]]) != image).any()
+    assert (first() != image).any(), "without any point the image alone decides"
 
 
 def test_frames_do_not_depend_on_each_other(scene: tuple[UInt8Array, list[Any]], tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from ssl_motion.data.sample import BoolArray
 from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.fileio import shortened, write_json
 from ssl_motion.propagation.guidance import MOST_POINTS, Guidance, PointNumbers
+from ssl_motion.propagation.photographs import MOST_PIXELS
 from ssl_motion.spec import Strict
 from ssl_motion.spec_text import parse_spec
-from ssl_motion.studio.pictures import MOST_PIXELS
 
 Clicked = Annotated[list[PointNumbers], Field(max_length=MOST_POINTS // 2)]
 """Clicks on an object, or beside it: both together are points of one guidance."""

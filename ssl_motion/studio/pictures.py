@@ -10,7 +10,7 @@ from PIL.ExifTags import Base
 
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
-from ssl_motion.propagation.photographs import DAMAGE, read_photograph
+from ssl_motion.propagation.photographs import DAMAGE, MOST_PIXELS, read_photograph
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is taken, by content and whatever a file is called. Documents that can hold programs (SVG, PDF, EPS) are not."""
@@ -20,9 +20,6 @@ SUFFIXES = {"BMP": ".bmp", "JPEG": ".jpg", "PNG": ".png", "PPM": ".ppm", "TIFF":
 
 MOST_BYTES = 64 * 2**20
 """Largest file that is taken."""
-
-MOST_PIXELS = 25_000_000
-"""Largest picture that is taken: annotating it, in four directions at once, may take 3 GB for a moment."""
 
 MOST_SIDE = 20_000
 """Longest side that is taken, in pixels."""

@@ -13,16 +13,10 @@ from ssl_motion.errors import UsageError
 from ssl_motion.flow import colour
 from ssl_motion.propagation.drawing import overlay
 from ssl_motion.propagation.guidance import Guidance
-from ssl_motion.propagation.photographs import MOST_PIXELS
 from ssl_motion.propagation.predictor import Seen
 from ssl_motion.propagation.requests import Request
-from ssl_motion.studio import pictures
 
 planted = runpy.run_path(str(Path(__file__).resolve().parents[1] / "planted_motion.py"))["planted"]
-
-
-def test_one_limit_for_verbs_and_studio() -> None:
-    assert MOST_PIXELS == pictures.MOST_PIXELS
 
 
 @pytest.mark.parametrize("size", [(5001, 5000), (12000, 9000), (30000, 30000)])

@@ -33,14 +33,14 @@ class _Reading:
     Attributes:
         spec: of the curve.
         categories: texts of the x axis; none for a scale of numbers.
-        along_x: facts of the protocol that go with x.
+        along_x: of each task, facts of the protocol that go with x.
         sources: identity -> record file.
         cache: folder that keeps what was computed of per-image files.
     """
 
     spec: CurveSpec
     categories: tuple[str, ...]
-    along_x: frozenset[str]
+    along_x: Mapping[str, frozenset[str]]
     sources: Mapping[str, Path]
     cache: Path | None
 
@@ -78,14 +78,15 @@ def build_curve(
         remarks.append(f"{len(without)} results have no value at {spec.x} that the axis can show: left out")
         chosen = [record for record in chosen if has_x(record, spec)]
     chosen = _with_metric(name, spec, chosen)
-    along_x = facts_along_x(chosen, spec.x)
+    tasks = {record.task for record in chosen}
+    along_x = {task: facts_along_x([record for record in chosen if record.task == task], spec.x) for task in tasks}
     by_protocol: dict[str, list[ResultRecord]] = {}
     for record in chosen:
-        by_protocol.setdefault(_protocol_key(record, along_x), []).append(record)
+        by_protocol.setdefault(_protocol_key(record, along_x[record.task]), []).append(record)
     references: dict[str, list[ResultRecord]] = {}
     for record in own:
-        if record.method in spec.references:
-            references.setdefault(_protocol_key(record, along_x), []).append(record)
+        if record.method in spec.references and record.task in tasks:
+            references.setdefault(_protocol_key(record, along_x[record.task]), []).append(record)
     reading = _Reading(spec, tuple(categories_of(chosen, spec, listed)), along_x, sources or {}, cache)
     drawn = [_panel(part, references.get(key, []), reading) for key, part in by_protocol.items()]
     panels, lonely = _worth_drawing(drawn)
@@ -136,7 +137,7 @@ def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Rea
         title=task_title(first.task),
         detail="",
         fingerprints=tuple(sorted({record.protocol_fingerprint for record in records})),
-        along_x=tuple(sorted(reading.along_x)),
+        along_x=tuple(sorted(reading.along_x[first.task])),
         scale=first.scale,
         metric=metric,
         lines=(*drawn, *_references(level, reading)),
@@ -147,7 +148,7 @@ def _panel(records: list[ResultRecord], level: list[ResultRecord], reading: _Rea
 def _references(records: list[ResultRecord], reading: _Reading) -> list[Line]:
     """Lines of references: level, or where the protocol changes along x (and they with it) like any other."""
     named = entries([record for record in records if metric_of(record, reading.spec) is not None]).values()
-    if not reading.along_x:
+    if not any(reading.along_x[record.task] for record in records):
         return [
             Line(replicates[0].method, (_point(replicates, reading, is_level=True),), is_reference=True)
             for replicates in named

@@ -148,6 +148,14 @@ def test_facts_of_the_protocol_that_go_with_x_are_named(make_record):
     assert [len(panel.fingerprints) for panel in curve.panels] == [3, 3]
     assert _lines(curve)["cmp"] == [(0.0, 50.0), (1.0, 47.0), (2.0, 44.0)]
     assert "still camera" in curve.panels[0].detail
+    other = [
+        record.model_copy(
+            update={"task": "lip", "identity": f"f{number:x}", "protocol": {**record.protocol, "head": "x"}}
+        )
+        for number, record in enumerate(records)
+    ]
+    both = build_curve("frozen", spec, records + other, listed=[None, "conv1", "conv5"])
+    assert [panel.along_x for panel in both.panels] == [("frozen_stages",)] * 4  # and not in what tasks differ
     assert _lines(curve, 1)["random"] == [(0.0, 30.0), (1.0, 27.0), (2.0, 24.0)]
 
 

@@ -226,7 +226,7 @@ def test_nothing_is_lost_when_the_server_dies(studio, open_studio):
     canvas.wait_for_flow(0)
     _saved(page)
     studio.kill()
-    canvas.drag((75, 66), (75, 60))  # while there is no server
+    canvas.drag((75, 62), (75, 56))  # while there is no server
     canvas.wait_for_text("#saved", "Not saved yet")
     assert len(_document(studio, "p09.png")["guidance"]["arrows"]) == 1
     studio.start()  # the page tries again by itself

@@ -77,7 +77,7 @@ def test_imagenet_weights_that_are_not_there_are_said(
     assert f"{path} is not there, and would be downloaded from https://download.pytorch.org/" in line
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half of it")
-    with pytest.raises(DataError, match="resnet18-f37072fd"):
+    with pytest.raises(UsageError, match=r"resnet18-f37072fd\.pth: no weights file"):
         examine(plan(tmp_path / "runs", voc, "imagenet", task))
 
 

@@ -60,11 +60,11 @@ HOSTILE = {
     "cut.jpg": (encoded("JPEG", (300, 300))[:9000], "cannot be read"),
     "empty.png": (b"", "empty file"),
     "tiny.png": (encoded("PNG", (4, 4)), "at least"),
-    "deep.png": (b"", ""),  # filled in below
+    "deep.tif": (b"", ""),  # filled in below
 }
 deep = io.BytesIO()
-Image.fromarray(np.zeros((32, 32), np.uint16)).save(deep, "PNG")
-HOSTILE["deep.png"] = (deep.getvalue(), "8 bits")
+Image.fromarray(np.zeros((32, 32), np.float32)).save(deep, "TIFF")
+HOSTILE["deep.tif"] = (deep.getvalue(), "32 bits")
 
 
 @pytest.fixture

@@ -244,7 +244,7 @@ def test_the_command_writes_the_site_and_says_where(make_record, tmp_path):
     arguments = ["report", "site", "--runs", str(tmp_path / "runs"), "--records", str(records)]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, (done.output, done.exception)
-    home = Path(done.output.strip())
+    home = Path(done.stdout.strip())
     assert home == tmp_path / "runs" / "reports" / "site" / "index.html"
     assert "61.803" in "".join(path.read_text() for path in home.parent.rglob("runs/*.html"))
     (tmp_path / "taken").mkdir()

@@ -13,7 +13,7 @@ from ssl_motion.errors import DataError
 from ssl_motion.fileio import sha256_of
 from ssl_motion.per_image.confusion import PerImageConfusion, confusion_cells, scores
 from ssl_motion.per_image.resampling import image_draws
-from ssl_motion.record import PerImage
+from ssl_motion.record import MetricValue, PerImage
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.differences import differences
 from ssl_motion_reports.leaderboard import as_data, write_leaderboard
@@ -170,7 +170,8 @@ def measured(make_record, tmp_path: Path):
         folder.mkdir()
         kept.save(folder / "per_image.npz")
         statistics = PerImage(file="per_image.npz", sha256=sha256_of(folder / "per_image.npz"))
-        record = make_record(method, seed, scores(kept.total()).miou, **changes)
+        metrics = [MetricValue(name="mIoU", value=scores(kept.total()).miou, primary=True)]
+        record = make_record(method, seed, metrics=metrics, **changes)
         record = record.model_copy(update={"per_image": statistics})
         (folder / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
         return record, folder / "record.json"

@@ -18,6 +18,7 @@ RED_BOX = (slice(16, 40), slice(24, 56))  # rows and columns of the red object
 BLUE_BOX = (slice(44, 60), slice(64, 88))
 HEIGHT, WIDTH = 64, 96  # multiples of the network's stride: it sees the very pixels
 TOKEN, HOST = "a-token-that-is-known", "127.0.0.1:8765"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def flat_picture() -> "np.ndarray":

@@ -105,11 +105,15 @@ def test_the_time_line_says_why_a_value_is_not_taken(studio, open_studio):
     assert page.locator("#key-frames button").all_inner_texts() == ["0", "12", "13"]
 
 
-def _in_sight(page, selector):
-    """Whether an element can be seen as it is, without scrolling."""
-    return page.locator(selector).evaluate(
-        "each => { const box = each.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;"
-        " const top = document.elementFromPoint(x, y); return Boolean(top) && each.contains(top); }"
+def _wait_until_in_sight(page, *selectors):
+    """Wait until elements are seen without scrolling (those of a list that is drawn anew are away for a moment)."""
+    page.wait_for_function(
+        "selectors => selectors.every(selector => { const each = document.querySelector(selector);"
+        " const box = each?.getBoundingClientRect();"
+        " const top = box && document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);"
+        " return Boolean(top) && each.contains(top); })",
+        arg=list(selectors),
+        timeout=10_000,
     )
 
 
@@ -119,10 +123,10 @@ def test_the_preview_is_seen_when_it_is_ready_and_can_be_closed(studio, open_stu
     canvas.canvas.scroll_into_view_if_needed()
     _animate(page, canvas)
     if width == 1280:
-        assert all(_in_sight(page, each) for each in ("#preview", "#export-clip", '#points [data-id="arrow 0"]'))
+        _wait_until_in_sight(page, "#preview", "#export-clip", '#points [data-id="arrow 0"]')
     page.locator("#preview").click()
     page.wait_for_function("() => document.getElementById('clip').readyState >= 2")
-    assert all(_in_sight(page, each) for each in ("#clip", "#close-film", "#status"))
+    _wait_until_in_sight(page, "#clip", "#close-film", "#status")
     assert page.locator("#status").inner_text() == "The preview is ready."
     page.keyboard.press("Escape")
     assert not page.locator("#film").is_visible()

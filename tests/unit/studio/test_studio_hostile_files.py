@@ -14,24 +14,10 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra `studio`")
-from fastapi.testclient import TestClient
 
 from ssl_motion.studio import pictures
-from ssl_motion.studio.app import create_app
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
-BEARER = {"Authorization": f"Bearer {parts['TOKEN']}"}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return parts["make_folder"](tmp_path / "pictures")
-
-
-@pytest.fixture
-def client(tmp_path, folder):
-    app = create_app(parts["make_studio"](folder, tmp_path / "session"), parts["TOKEN"], frozenset({parts["HOST"]}))
-    return TestClient(app, base_url=f"http://{parts['HOST']}", headers=BEARER, raise_server_exceptions=False)
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
 
 
 def encoded(kind: str, size=(64, 48), **options) -> bytes:

@@ -12,29 +12,15 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra `studio`")
 from fastapi.exceptions import RequestValidationError
-from fastapi.testclient import TestClient
 
 from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError
-from ssl_motion.studio.app import create_app
 from ssl_motion.studio.documents import Document, DocumentStore
 from ssl_motion.studio.exports import mask_archive
 from ssl_motion.studio.library import FOLDER, Picture
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
-BEARER = {"Authorization": f"Bearer {parts['TOKEN']}"}
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
 ONE = "folder/one.png"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return parts["make_folder"](tmp_path / "pictures")
-
-
-@pytest.fixture
-def client(tmp_path, folder):
-    app = create_app(parts["make_studio"](folder, tmp_path / "session"), parts["TOKEN"], frozenset({parts["HOST"]}))
-    return TestClient(app, base_url=f"http://{parts['HOST']}", headers=BEARER, raise_server_exceptions=False)
 
 
 def notes(mask: np.ndarray, count: int = 1, label: str = "thing") -> dict:

@@ -15,7 +15,7 @@ from ssl_motion.annotation.export import encode_mask
 from ssl_motion.errors import DataError, RunError, UsageError
 from ssl_motion.studio.documents import Conflict, Document, DocumentStore, ObjectNotes, Segmentation
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 CONTENT = {
     "revision": 0,
     "guidance": {"arrows": [[1.5, 2, 3, -4]], "stills": [[5, 6]]},

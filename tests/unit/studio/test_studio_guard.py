@@ -14,9 +14,8 @@ from ssl_motion.studio.app import MOST_JSON_BYTES, create_app
 from ssl_motion.studio.guard import POLICY
 from ssl_motion.studio.server import checked_host, host_names, session_token
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
-HOST, TOKEN = parts["HOST"], parts["TOKEN"]
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
+HOST, TOKEN, BEARER = parts["HOST"], parts["TOKEN"], parts["BEARER"]
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra `studio`")
-from fastapi.testclient import TestClient
 
 from ssl_motion.studio import library, pictures
-from ssl_motion.studio.app import create_app
 from ssl_motion.studio.library import Library
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
-BEARER = {"Authorization": f"Bearer {parts['TOKEN']}"}
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -65,17 +62,6 @@ HOSTILE = {
 deep = io.BytesIO()
 Image.fromarray(np.zeros((32, 32), np.float32)).save(deep, "TIFF")
 HOSTILE["deep.tif"] = (deep.getvalue(), "32 bits")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return parts["make_folder"](tmp_path / "pictures")
-
-
-@pytest.fixture
-def client(tmp_path, folder):
-    app = create_app(parts["make_studio"](folder, tmp_path / "session"), parts["TOKEN"], frozenset({parts["HOST"]}))
-    return TestClient(app, base_url=f"http://{parts['HOST']}", headers=BEARER, raise_server_exceptions=False)
 
 
 def _names(client):

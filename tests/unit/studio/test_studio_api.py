@@ -21,7 +21,7 @@ from ssl_motion.flow.formats import read_flow
 from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.studio.app import create_app
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
 RED_BOX, BLUE_BOX, HEIGHT, WIDTH = (parts[name] for name in ("RED_BOX", "BLUE_BOX", "HEIGHT", "WIDTH"))
 ONE = "folder/one.png"
 

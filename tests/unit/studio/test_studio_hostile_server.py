@@ -19,23 +19,11 @@ from fastapi.testclient import TestClient
 
 from ssl_motion.studio import clips as clips_module
 from ssl_motion.studio import server
-from ssl_motion.studio.app import create_app
 from ssl_motion.studio.clips import ClipOrder, Clips
 from ssl_motion.studio.library import FOLDER, Library, Picture
 
-parts = runpy.run_path(str(Path(__file__).parents[1] / "studio_session.py"))
-HOST, TOKEN = parts["HOST"], parts["TOKEN"]
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return parts["make_folder"](tmp_path / "pictures")
-
-
-@pytest.fixture
-def app(tmp_path, folder):
-    return create_app(parts["make_studio"](folder, tmp_path / "session"), TOKEN, frozenset({HOST}))
+parts = runpy.run_path(str(Path(__file__).parents[2] / "studio_session.py"))
+HOST, TOKEN, BEARER = parts["HOST"], parts["TOKEN"], parts["BEARER"]
 
 
 @pytest.fixture

@@ -81,12 +81,12 @@ def write_board(
     from ssl_motion_reports.latex_tables import to_latex
     from ssl_motion_reports.page import to_html
     from ssl_motion_reports.picture import draw
-    from ssl_motion_reports.texts import to_csv, to_markdown
+    from ssl_motion_reports.texts import links, to_csv, to_markdown
 
-    files = {identity: path for identity, path in (sources or {}).items() if path.is_file()}
+    addresses = links({identity: path for identity, path in (sources or {}).items() if path.is_file()}, out)
     texts = {
-        "html": to_html(board, out, files, title, notes),
-        "md": to_markdown(board, out, files, title, notes),
+        "html": to_html(board, addresses, title, notes),
+        "md": to_markdown(board, addresses, title, notes),
         "csv": to_csv(board),
         "tex": to_latex(board),
     }

@@ -23,7 +23,6 @@ from ssl_motion_reports.texts import (
     letter_cells,
     letter_columns,
     letters,
-    links,
     origin,
     ranks,
     shown,
@@ -34,15 +33,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_MARGIN = 116.0, 18.0, 6.0
 
 
-def to_html(
-    board: Board, folder: Path, sources: Mapping[str, Path], title: str = "Leaderboard", notes: Sequence[str] = ()
-) -> str:
+def to_html(board: Board, addresses: Mapping[str, str], title: str = "Leaderboard", notes: Sequence[str] = ()) -> str:
     """Render the page.
 
     Args:
         board: what to show.
-        folder: where the page will lie; links to record files are relative to it.
-        sources: identity -> record file, for records that lie on disk.
+        addresses: identity -> address of the record's file, for records that lie on disk.
         title: heading of the page.
         notes: printed under it.
     """
@@ -58,9 +54,7 @@ def to_html(
             css=Markup(css),  # noqa: S704
             js=Markup(js),  # noqa: S704
             policy=_policy(css, js),
-            panels=as_json(
-                details(board, links(sources, folder)), {group.fingerprint: group.facts for group in board.groups}
-            ),
+            panels=as_json(details(board, addresses), {group.fingerprint: group.facts for group in board.groups}),
             behind=lambda entry: f"#{entry.key}",
             method_page=lambda entry: "",
             **words(),

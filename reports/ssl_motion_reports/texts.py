@@ -177,11 +177,10 @@ _COLUMNS = ("learned from", "flow supervision", "cost", "origin", "remarks")
 
 
 def to_markdown(
-    board: Board, folder: Path, sources: Mapping[str, Path], title: str = "Leaderboard", notes: Sequence[str] = ()
+    board: Board, addresses: Mapping[str, str], title: str = "Leaderboard", notes: Sequence[str] = ()
 ) -> str:
-    """Write a board as Markdown; seeds link to their records where these lie on disk."""
+    """Write a board as Markdown; seeds link to their records where these have an address (identity -> address)."""
     lines = [f"# {markdown(title)}", "", HOW_TO_READ, ""]
-    addresses = links(sources, folder)
     lines += [*(f"- {markdown(note)}" for note in notes), ""] if notes else []
     for task in board.tasks:
         lines += [f"## {markdown(task.title)}", ""]

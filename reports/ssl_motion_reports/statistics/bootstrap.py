@@ -22,6 +22,7 @@ Cox, Experimental Designs (1950), 4.14; B. Efron and R. J. Tibshirani, An Introd
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -210,8 +211,9 @@ def _freedom(parts: Sequence[tuple[float, float]]) -> float:
     return 1 / math.fsum((variance / total) ** 2 / freedom for variance, freedom in parts)
 
 
+@lru_cache(1024)
 def _student(freedom: float, tail: float) -> float:
-    """Quantile of Student's distribution."""
+    """Quantile of Student's distribution; thousands of entries ask for the same few."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, tail))

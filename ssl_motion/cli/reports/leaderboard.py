@@ -4,6 +4,7 @@ import click
 
 from ssl_motion.cli.common_options import json_option
 from ssl_motion.cli.reports import FIRST, image_draws, own_records, record_options
+from ssl_motion_reports.collector import paused_collector
 
 
 @click.command("leaderboard")
@@ -12,6 +13,7 @@ from ssl_motion.cli.reports import FIRST, image_draws, own_records, record_optio
 @click.option("--task", help="Only this task.")
 @click.option("--no-published", is_flag=True, help="Leave published numbers out.")
 @json_option("the leaderboard")
+@paused_collector()  # to the end: between two steps it would look through all records
 def command(
     runs_folder: str | None,
     record_folders: tuple[str, ...],

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ssl_motion.cli import cli
+from ssl_motion.errors import DataError
 from ssl_motion.record import read_record
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.leaderboard import collect_records, folder_records
@@ -102,6 +103,15 @@ def test_records_that_no_table_could_hold_are_refused(content: bytes, tmp_path: 
     assert records == []
     path.write_bytes(good)
     assert collect_records([path])[0] == [read_record(path)]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "2.5E+400", "1e0400", "9E999"])
+def test_numbers_that_are_not_finite_are_refused_where_anything_may_stand(number: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(WHOLE.replace(b'"details": {', b'"details": {"odd": [' + number.encode() + b"], ", 1))
+    assert number.encode() in path.read_bytes()
+    with pytest.raises(DataError, match="not a result record"):
+        read_record(path)
 
 
 def test_a_record_under_the_identity_of_another_is_left_out_and_breaks_no_line(

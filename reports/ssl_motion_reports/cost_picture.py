@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PANEL_INCHES = (5.6, 4.5)
 # More panels than this make no picture; the tables have them all.
-MOST = 6
+MOST = 8
 # More entries than this have no room for their names: their ranks stand in for them.
 NAMED = 16
 # Where a label may stand, in points from its point; the nearest free place is taken.

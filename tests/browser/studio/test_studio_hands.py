@@ -93,24 +93,34 @@ def test_every_control_is_reached_by_tab_and_shows_it(studio, open_studio):
     assert {name for name in wanted if name} <= reached
 
 
+def _wait_for_other(page, name, before):
+    """Wait until the canvas shows the picture at another scale or place."""
+    page.wait_for_function(
+        "([name, before]) => document.getElementById('canvas').dataset[name] !== before", arg=[name, before]
+    )
+
+
 def test_zoom_keeps_what_is_under_the_pointer_and_fit_brings_it_back(studio, open_studio):
     page, canvas = open_studio(studio, "folder/p15.png")
     before = canvas.place(40, 50)
+    scale = canvas.canvas.get_attribute("data-scale")
     page.mouse.move(*before)
     page.mouse.wheel(0, -600)
-    page.wait_for_timeout(200)
+    _wait_for_other(page, "scale", scale)
     assert canvas.place(40, 50) == pytest.approx(
         before, abs=2
     )  # browsers round the pointer's place, which is zoomed too
     assert canvas.place(80, 50)[0] - before[0] > 2 * 40
+    scale = canvas.canvas.get_attribute("data-scale")
     page.locator("#fit").click()
-    page.wait_for_timeout(200)
+    _wait_for_other(page, "scale", scale)
     assert canvas.place(40, 50) == pytest.approx(before, abs=0.6)
+    left = canvas.canvas.get_attribute("data-left")
     page.mouse.move(*before)
     page.mouse.down(button="middle")
     page.mouse.move(before[0] + 30, before[1] - 20)
     page.mouse.up(button="middle")
-    page.wait_for_timeout(200)
+    _wait_for_other(page, "left", left)
     assert canvas.place(40, 50) == pytest.approx((before[0] + 30, before[1] - 20), abs=0.6)
 
 

@@ -244,10 +244,20 @@ def key_of(error: Mapping[str, Any]) -> str:
     return ".".join(str(part) for part in error["loc"]) or "the file"
 
 
-# What pydantic's reader takes for a number in places that may hold anything, such as the protocol; the last two are
-# beyond a float's range. Patterns that begin with one letter are looked for many times faster.
+# What pydantic's reader takes for a number in places that may hold anything, such as the protocol. All but the first
+# two may be beyond a float's range, by an exponent of three digits or by hundreds of digits before a point or a smaller
+# exponent. Patterns that begin with one letter are looked for many times faster.
 _NOT_FINITE = tuple(
-    map(re.compile, (b"NaN", b"Infinity", rb"e(?<=\de)\+?\d{3,}[\s,}\]]", rb"E(?<=\dE)\+?\d{3,}[\s,}\]]"))
+    map(
+        re.compile,
+        (
+            b"NaN",
+            b"Infinity",
+            rb"e(?:(?<=\de)\+?\d{3,}[\s,}\]]|(?<=\d{200}e))",
+            rb"E(?:(?<=\dE)\+?\d{3,}[\s,}\]]|(?<=\d{200}E))",
+            rb"\.(?<=\d{200}\.)",
+        ),
+    )
 )
 
 

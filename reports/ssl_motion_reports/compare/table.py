@@ -10,10 +10,9 @@ from pathlib import Path
 from ssl_motion.record import ResultRecord
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.compare.sides import Side
-from ssl_motion_reports.differences import FAMILY_LEVEL
 from ssl_motion_reports.formatting import number
 from ssl_motion_reports.shapes import Entry, Group
-from ssl_motion_reports.texts import letters
+from ssl_motion_reports.texts import how_compared, letters
 
 
 def in_the_table(
@@ -41,11 +40,10 @@ def in_the_table(
     by = first.values[group.primary].mean - second.values[group.primary].mean
     margin = known.margin(first.key, second.key)
     apart = "are" if (first.key, second.key) in known.resolved else "are not"
-    over = "seeds and test images" if known.images else "seeds"
     return (
         f"In the table of all {len(known.letters)} rows, which allows for all its pairs at once, the two {apart} told "
-        f"apart: {number(by - margin)} to {number(by + margin)} (family-wise {FAMILY_LEVEL:.0%}, over {over}; letters "
-        f"{letters(first)} and {letters(second)})."
+        f"apart: {number(by - margin)} to {number(by + margin)} ({how_compared(known)}; letters {letters(first)} and "
+        f"{letters(second)})."
     )
 
 

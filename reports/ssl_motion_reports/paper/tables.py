@@ -6,7 +6,7 @@ is named in every row, since a table may hold several: rows of one protocol alon
 are set against the printed number, and what is known to confound the comparison stands beside the difference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,23 +104,29 @@ def build_tables(
     """
     board = build_board([record for record in records if record.origin.kind == "reproduced"])
     groups = [group for group in board.groups if group.reproduced]
-    return [_table(layout, groups, sources or {}, cache) for layout in layouts()]
+    protocols = protocols_by_settings(groups)
+    base = [{entry.key for entry in base_entries(group.entries, protocols)} for group in groups]
+    return [_table(layout, groups, base, sources or {}, cache) for layout in layouts()]
 
 
-def _table(layout: Layout, groups: Sequence[Group], sources: Mapping[str, Path], cache: Path | None) -> PaperTable:
+def _table(
+    layout: Layout, groups: Sequence[Group], base: Sequence[Set[str]], sources: Mapping[str, Path], cache: Path | None
+) -> PaperTable:
+    """Lay out one table; `base` has of each group the keys of the entries in base settings."""
     own: dict[str, list[Line]] = {}
     elsewhere: set[str] = set()
-    protocols, variants = protocols_by_settings(groups), 0
-    for group in groups:
-        base = {entry.key for entry in base_entries(group.entries, protocols)}
+    variants = 0
+    for group, base_keys in zip(groups, base, strict=True):
         for entry in group.entries:
             columns = [column for column in layout.columns if column.measures(entry.records[0])]
-            if columns and layout.has_trunk(group.backbone) and entry.key not in base:
-                variants += 1
-            elif columns and layout.has_trunk(group.backbone):
-                own.setdefault(entry.method, []).append(_reproduced(entry, group, columns, sources, cache))
-            elif columns:
+            if not columns:
+                continue
+            if not layout.has_trunk(group.backbone):
                 elsewhere.add(group.backbone)
+            elif entry.key in base_keys:
+                own.setdefault(entry.method, []).append(_reproduced(entry, group, columns, sources, cache))
+            else:
+                variants += 1
     lines = []
     for row in printed_rows()[layout.publication, layout.table]:
         lines.append(_printed(row, layout))

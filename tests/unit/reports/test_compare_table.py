@@ -37,7 +37,8 @@ def test_what_the_table_of_all_pairs_says_stands_beside_the_interval_of_the_pair
     assert "one pair that was chosen before its results were seen" in said
     assert said.endswith(
         "In the table of all 6 rows, which allows for all its pairs at once, the two are not told apart: "
-        f"{1.2 - among_all:.2f} to {1.2 + among_all:.2f} (family-wise 95%, over seeds; letters a and a)."
+        f"{1.2 - among_all:.2f} to {1.2 + among_all:.2f} (Tukey's HSD over seeds, family-wise 95 %; letters "
+        "a and a)."
     )
     said = _verdict(records, "b", "c", records)
     assert "the two are told apart: " in said

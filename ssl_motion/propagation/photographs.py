@@ -30,6 +30,7 @@ MOST_PIXELS = 25_000_000
 """Largest picture that a model is applied to: all that is computed at its own size takes memory with its pixels."""
 
 _EMPTY = "empty file"
+_DEEP_FORMATS = ("PNG", "PPM")  # whose grey of 16 bits Pillow opens as integers of 32; those of a TIFF have 32
 
 
 def read_photograph(path: Path, formats: tuple[str, ...] | None = None, most_pixels: int | None = None) -> UInt8Array:
@@ -56,7 +57,7 @@ def read_photograph(path: Path, formats: tuple[str, ...] | None = None, most_pix
                     f"{path}: image is too large: {picture.width} x {picture.height} pixels; "
                     f"{_expected_size(most_pixels)}"
                 )
-            if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
+            if picture.mode == "F" or (picture.mode == "I" and picture.format not in _DEEP_FORMATS):
                 raise UsageError(
                     f"{path}: image with 32 bits a channel; expected 8 or 16. Save it anew with 8 bits a channel"
                 )

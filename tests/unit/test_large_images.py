@@ -2,6 +2,7 @@
 
 import runpy
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ssl_motion.annotation.procedure import AnnotationSettings, annotate
+from ssl_motion.data.sample import Float32Array
 from ssl_motion.errors import UsageError
 from ssl_motion.flow import colour
 from ssl_motion.propagation.drawing import overlay
@@ -54,10 +56,12 @@ def test_pictures_of_flow_are_the_same_in_bands_of_any_height(monkeypatch: pytes
 def test_directions_one_by_one_are_the_mean_of_all_bit_by_bit(directions: int) -> None:
     image = np.random.default_rng(0).integers(0, 4, (61, 95, 3), dtype=np.uint8) * np.uint8(60)
     settings = AnnotationSettings(directions=directions, zoom_factor=None)
-    kept: list[np.ndarray] = []
+    kept: list[Float32Array] = []
 
     class Spy(Seen):
-        def flows(self, guidances, sampled=None):  # type: ignore[no-untyped-def]
+        def flows(
+            self, guidances: Sequence[Guidance], sampled: tuple[int, int] | None = None
+        ) -> Iterator[Float32Array]:
             for flow in super().flows(guidances, sampled):
                 kept.append(flow)
                 yield flow

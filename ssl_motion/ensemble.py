@@ -21,7 +21,7 @@ from ssl_motion.provenance import code_state, collect
 from ssl_motion.record import Pretraining, Reproduced, ResultRecord
 from ssl_motion.spec import RuntimeSpec, TransferSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
-from ssl_motion.store import RunFolder, Store, transfer_label
+from ssl_motion.store import SPEC, RunFolder, Store, transfer_label
 from ssl_motion.tasks import sound_result
 from ssl_motion.transfer import (
     make_plan,
@@ -154,7 +154,7 @@ def plan_of_member(member: Member, store: Store, data_root: Path | None) -> Tran
     spec = parse_spec(TransferSpec, {**member.record.spec, "init": "random"}, f"spec of {member.folder.path.name}")
     if data_root is None and spec.puppets is None:
         # The record holds no path, the folder's own spec does.
-        written = load_yaml(member.folder.path / "spec.yaml").get("data_root")
+        written = load_yaml(member.folder.path / SPEC).get("data_root")
         data_root = Path(written) if isinstance(written, str) and Path(written).is_dir() else None
     plan = make_plan(spec, store, data_root)
     if digest(plan.protocol) != digest(member.record.protocol):

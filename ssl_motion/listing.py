@@ -12,7 +12,7 @@ from ssl_motion.locking import OWNER
 from ssl_motion.paths import config_root
 from ssl_motion.record import read_record
 from ssl_motion.spec import BASELINE
-from ssl_motion.store import LOCK, Kind, RunFolder, Store
+from ssl_motion.store import LOCK, SPEC, Kind, RunFolder, Store
 
 Row = dict[str, Any]
 
@@ -189,7 +189,7 @@ def show_run(root: Path, query: str) -> Row:
         DataError: The run's files are damaged.
     """
     run = Store(root).find(query)
-    spec_file, record_file = run.path / "spec.yaml", run.path / "record.json"
+    spec_file, record_file = run.path / SPEC, run.path / "record.json"
     kind = run.path.parent.name
     try:
         spec = yaml.safe_load(spec_file.read_text(encoding="utf-8")) if spec_file.is_file() else {}

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ssl_motion.errors import UsageError
+from ssl_motion.fileio import read_json_object, why_unreadable
 from ssl_motion.plugins import did_you_mean
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
@@ -89,6 +90,27 @@ def parse_spec(model: type[SpecT], content: dict[str, Any], where: str) -> SpecT
         # Unknown keys first: a misspelt one is often why another is missing.
         lines = [f"{where}: {error.error_count()} fault(s)", *unknown, *wrong]
         raise UsageError("\n".join(lines)) from error
+
+
+def load_json(model: type[SpecT], path: Path, what: str, form: str) -> SpecT:
+    """Read a JSON file as `model`.
+
+    Args:
+        model: a pydantic model.
+        path: the file.
+        what: what it is to be, such as "guidance"; for messages, like `form`.
+        form: what such a file looks like.
+
+    Raises:
+        UsageError: The file is missing, is no JSON object, or is not of the model's form; the key is named.
+    """
+    try:
+        content = read_json_object(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path}: cannot be read as {what} (JSON): {why_unreadable(error)}; expected {form}"
+        ) from error
+    return parse_spec(model, content, str(path))
 
 
 def _shortened(text: str) -> str:

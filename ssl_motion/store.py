@@ -22,6 +22,9 @@ from ssl_motion.locking import held, is_held
 
 LOCK = "run.lock"
 FAILURE = "failure.json"
+SPEC = "spec.yaml"
+"""Names of files in a run's folder: held while it is written, why it failed, and what the run is."""
+
 Kind = Literal["pretrain", "transfer"]
 _SHOWN = 8
 
@@ -88,7 +91,7 @@ class RunFolder:
             StoppedBySignal: Ctrl-C came within; what is kept is said.
         """
         with held(self.path, LOCK):
-            write_text(self.path / "spec.yaml", yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
+            write_text(self.path / SPEC, yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
             (self.path / FAILURE).unlink(missing_ok=True)
             try:
                 yield

@@ -18,10 +18,7 @@ from ssl_motion.protocols import PretrainMethod
 from ssl_motion.spec import PretrainSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.starts import WEIGHT_SUFFIXES
-from ssl_motion.store import Store
-
-SPEC = "spec.yaml"
-"""Name of the file in a run's folder that says what the run is."""
+from ssl_motion.store import SPEC, Store
 
 PUBLISHED_SIDE = 384
 """Side of the images that CMP's authors train on and show in their demonstrations, in pixels."""

@@ -73,21 +73,6 @@ def clip_rate(path: Path, fps: float) -> float:
     return 1000 / _durations(fps) if path.suffix.lower() == ".gif" else fps
 
 
-def mark_clip(path: Path, frames: int, fps: float) -> None:
-    """Write beside the frames of a clip in a folder that they are one, so that the next may replace them.
-
-    Args:
-        path: as given to `save_clip`; a single file needs no mark.
-        frames: number of them.
-        fps: frames per second.
-
-    Raises:
-        RunError: The file cannot be written.
-    """
-    if path.is_dir():
-        write_json(path / CLIP_CARD, {"writer": _WRITER, "frames": frames, "fps": fps})
-
-
 def _may_collide(name: str) -> bool:
     return name == CLIP_CARD or _LIKE_OURS.fullmatch(name) is not None
 
@@ -110,8 +95,8 @@ def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
         frames: uint8 [H, W, 3] RGB, all of one size; one or more.
         path: NAME.mp4 (H.264, which browsers play; it stores colour at half the resolution and wants even sides, so an
             odd one gets its last row or column twice), NAME.gif (256 colours, chosen on the first frame; times in
-            1/100 s; repeats for ever), or a folder (frame_00000.png and on, exact; the frames of a clip before, which
-            `mark_clip` has marked, are replaced, other files stay).
+            1/100 s; repeats for ever), or a folder (frame_00000.png and on, exact, and `CLIP_CARD`; the frames of a
+            clip before, which its card names, are replaced, other files stay).
         fps: frames per second.
 
     Raises:
@@ -129,6 +114,7 @@ def save_clip(frames: Iterable[UInt8Array], path: Path, fps: float) -> None:
         with replaced_folder(path, lambda name: name in former) as folder:
             for number, frame in enumerate(frames):
                 write_png(folder / _FRAME_NAME.format(number), frame)
+            write_json(folder / CLIP_CARD, {"writer": _WRITER, "frames": number + 1, "fps": fps})
             check_clip_path(path)  # rendering takes time, in which somebody may have put frames there
 
 

@@ -19,10 +19,9 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from ssl_motion.errors import UsageError
-from ssl_motion.fileio import read_json_object, why_unreadable
 from ssl_motion.propagation.guidance import Guidance
 from ssl_motion.spec import Strict
-from ssl_motion.spec_text import parse_spec
+from ssl_motion.spec_text import load_json
 
 MOST_FRAMES = 10_000
 
@@ -124,11 +123,5 @@ def read_script(path: Path) -> MotionScript:
     Raises:
         UsageError: There is none, or it is not of the form that this module describes; the key frame is named.
     """
-    try:
-        content = read_json_object(path)
-    except (OSError, ValueError) as error:
-        form = '{"fps": 12, "keys": [{"frame": 0, "arrows": [...], "stills": [...]}]}'
-        raise UsageError(
-            f"{path}: cannot be read as a motion script (JSON): {why_unreadable(error)}; expected {form}"
-        ) from error
-    return parse_spec(MotionScript, content, str(path))
+    form = '{"fps": 12, "keys": [{"frame": 0, "arrows": [...], "stills": [...]}]}'
+    return load_json(MotionScript, path, "a motion script", form)

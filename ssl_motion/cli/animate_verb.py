@@ -60,7 +60,7 @@ def command(
 
     import numpy as np
 
-    from ssl_motion.animation.clips import check_clip_path, clip_files, clip_rate, mark_clip, save_clip
+    from ssl_motion.animation.clips import check_clip_path, clip_files, clip_rate, save_clip
     from ssl_motion.animation.render import render
     from ssl_motion.animation.script import read_script
     from ssl_motion.errors import UsageError
@@ -94,7 +94,6 @@ def command(
         click.echo(f"warning: {line}", err=True)
     with Progress("animate", motion.frames, "frames") as progress:
         save_clip(_counted(render(seen, picture, motion, warp, fill), progress), out, motion.fps)
-    mark_clip(out, motion.frames, motion.fps)
     rate = clip_rate(out, motion.fps)
     if as_json:
         facts = {"path": str(out), "frames": motion.frames, "fps": rate, "fps_asked": motion.fps}

@@ -28,7 +28,7 @@ application_options = option_group(
 """Options of a command, which gets `weights`, `runs_folder`, `device` and `size`."""
 
 force_option = click.option(
-    "--force", is_flag=True, help="Replace what a former call has written there; never what is read, nor other files."
+    "--force", is_flag=True, help="Replace files there that have the names of those written; never what is read."
 )
 
 

@@ -20,9 +20,9 @@ from ssl_motion.similarity import FlowKernel
 from ssl_motion.spec import BackboneSpec, PretrainSpec, PuppetsSpec
 from ssl_motion.spec_text import load_yaml, parse_spec
 from ssl_motion.starts import find_weights, materialise, resolve_start
-from ssl_motion.store import Store
+from ssl_motion.store import SPEC, Store
 from ssl_motion.weights import read_card
-from ssl_motion.whole_models import SPEC, find_whole_model, load_whole_model, training_side
+from ssl_motion.whole_models import find_whole_model, load_whole_model, training_side
 
 EMBEDDING = "embedding"
 """Name of what a method compares pixels by, beside the stages of its trunk."""

@@ -18,7 +18,7 @@ def destination(
         writes: paths, below the folder that is decided on, of all that the verb may write or remove; "" is the path
             itself, for a verb that writes one file.
         reads: files of the user that the verb reads. Nothing is written over them, not even with `force`.
-        force: whether what a former call wrote may be replaced, under the name that is given or the default one.
+        force: whether what has one of the names in `writes` may be replaced, below the given path or the default one.
 
     Raises:
         UsageError: A file that is read would be replaced, something is there and `force` is not given, or a file is
@@ -35,7 +35,7 @@ def destination(
     if given is not None and not force and _is_taken(out):
         raise UsageError(
             f"{out} {'is not empty' if out.is_dir() else 'exists already'}: name another --out, or add --force to "
-            "replace what a former call has written there"
+            "replace what has the names of the files that are written"
         )
     return out
 

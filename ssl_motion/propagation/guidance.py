@@ -13,9 +13,8 @@ import numpy.typing as npt
 from pydantic import Field, FiniteFloat
 
 from ssl_motion.errors import UsageError
-from ssl_motion.fileio import read_json_object, why_unreadable
 from ssl_motion.spec import Strict
-from ssl_motion.spec_text import parse_spec
+from ssl_motion.spec_text import load_json
 
 ArrowNumbers = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 PointNumbers = tuple[FiniteFloat, FiniteFloat]
@@ -117,11 +116,4 @@ def read_guidance(path: Path) -> Guidance:
     Raises:
         UsageError: There is none, or it is not of the form that `Guidance` describes; the key is named.
     """
-    try:
-        content = read_json_object(path)
-    except (OSError, ValueError) as error:
-        form = '{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]}'
-        raise UsageError(
-            f"{path}: cannot be read as guidance (JSON): {why_unreadable(error)}; expected {form}"
-        ) from error
-    return parse_spec(Guidance, content, str(path))
+    return load_json(Guidance, path, "guidance", '{"arrows": [[x, y, dx, dy], ...], "stills": [[x, y], ...]}')

@@ -30,6 +30,7 @@ MOST_PIXELS = 25_000_000
 """Largest picture that a model is applied to: all that is computed at its own size takes memory with its pixels."""
 
 _EMPTY = "empty file"
+_DEEP_FORMATS = ("PNG", "PPM")  # whose grey of 16 bits Pillow opens as integers of 32; those of a TIFF have 32
 
 
 def read_photograph(path: Path, formats: tuple[str, ...] | None = None, most_pixels: int | None = None) -> UInt8Array:
@@ -50,13 +51,14 @@ def read_photograph(path: Path, formats: tuple[str, ...] | None = None, most_pix
         UsageError: The file is missing, empty, cut off, no image, has 32 bits a channel, or is too large.
     """
     try:
-        with _quiet(most_pixels is not None), path.open("rb") as file, Image.open(file, formats=formats) as picture:
+        judged = _without_bomb_warning() if most_pixels is not None else nullcontext()
+        with judged, path.open("rb") as file, Image.open(file, formats=formats) as picture:
             if most_pixels is not None and picture.width * picture.height > most_pixels:
                 raise UsageError(
                     f"{path}: image is too large: {picture.width} x {picture.height} pixels; "
                     f"{_expected_size(most_pixels)}"
                 )
-            if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
+            if picture.mode == "F" or (picture.mode == "I" and picture.format not in _DEEP_FORMATS):
                 raise UsageError(
                     f"{path}: image with 32 bits a channel; expected 8 or 16. Save it anew with 8 bits a channel"
                 )
@@ -86,11 +88,10 @@ def _rgb(picture: Image.Image) -> UInt8Array:
 
 
 @contextmanager
-def _quiet(known: bool) -> Iterator[None]:
-    """Keep Pillow's warning of large pictures back where their size is looked at anyway."""
-    with warnings.catch_warnings() if known else nullcontext():
-        if known:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+def _without_bomb_warning() -> Iterator[None]:
+    """Keep Pillow's warning of large pictures back, where their size is judged anyway; not for several threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 

@@ -95,7 +95,7 @@ class Batch:
 def folder_requests(source: Path, out: Path) -> Batch:
     """Pair the images of a folder with the guidance files of their names: `dog.jpg` with `dog.json`.
 
-    All are read, once, so that what is wrong is known before anything is computed; one that is bad stops no other.
+    All are read before anything is computed, so that what is wrong is known at once; one that is bad stops no other.
 
     Args:
         source: the folder.

@@ -200,7 +200,7 @@ def _counted(frames: Iterator[UInt8Array], job: Job) -> Iterator[UInt8Array]:
 def _zipped(folder: Path) -> Path:
     target = folder.with_suffix(".zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.glob("*.png")):
             archive.write(path, path.name)
     shutil.rmtree(folder)
     return target

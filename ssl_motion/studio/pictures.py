@@ -114,7 +114,7 @@ def read_picture(path: Path) -> UInt8Array:
         uint8 [H, W, 3] RGB.
 
     Raises:
-        UsageError: See `check_picture`; or the file is cut off, or has 16 bits a channel.
+        UsageError: See `check_picture`; or the file is cut off, or has 32 bits a channel.
     """
     check_picture(path)
     try:

@@ -43,7 +43,7 @@ def test_the_flow_follows_the_hand(tmp_path):
         Library(tmp_path, tmp_path / "added"), DocumentStore(tmp_path / "documents"), Desk(_quickstart_network()), "x"
     )
     app = create_app(studio, parts["TOKEN"], frozenset({parts["HOST"]}))
-    client = TestClient(app, base_url=f"http://{parts['HOST']}", headers={"Authorization": f"Bearer {parts['TOKEN']}"})
+    client = TestClient(app, base_url=f"http://{parts['HOST']}", headers=parts["BEARER"])
     taken = []
     for step in range(8):
         body = {"arrows": [[128, 128, step, 3]], "stills": [[30, 30]]}

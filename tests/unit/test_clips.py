@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from ssl_motion.animation.clips import mark_clip, save_clip
+from ssl_motion.animation.clips import save_clip
 from ssl_motion.data.sample import UInt8Array
 from ssl_motion.errors import UsageError
 from ssl_motion.video.decode import VideoFile
@@ -28,7 +28,6 @@ def frames(count: int = 6, height: int = 48, width: int = 64) -> list[UInt8Array
 def test_a_folder_of_frames_is_exact_and_replaces_the_clip_before(tmp_path: Path) -> None:
     folder = tmp_path / "clip"
     save_clip(frames(6), folder, 12)
-    mark_clip(folder, 6, 12)
     (folder / "notes.txt").write_text("mine")
     save_clip(frames(4), folder, 12)
     names = sorted(path.name for path in folder.glob("*.png"))
@@ -100,7 +99,6 @@ def test_a_clip_that_is_interrupted_leaves_the_one_before(tmp_path: Path, name: 
         return {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     save_clip(frames(4), tmp_path / name, 12)
-    mark_clip(tmp_path / name, 4, 12)
     before = content()
     with pytest.raises(KeyboardInterrupt):
         save_clip(failing(), tmp_path / name, 12)

@@ -160,9 +160,12 @@ class TestPhotographs:
         cv2.imwrite(str(tmp_path / "colour.png"), deep[..., ::-1])
         Image.fromarray(deep[..., 0]).save(tmp_path / "grey.png")
         Image.fromarray(deep[..., 0]).save(tmp_path / "turned.png", exif=exif)
+        cv2.imwrite(str(tmp_path / "grey.pgm"), deep[..., 0])
+        cv2.imwrite(str(tmp_path / "grey.tif"), deep[..., 0])
         assert (read_photograph(tmp_path / "colour.png") == deep // 256).all()
         grey = np.repeat(deep[..., :1] // 256, 3, axis=2)
-        assert (read_photograph(tmp_path / "grey.png") == grey).all()
+        for name in ("grey.png", "grey.pgm", "grey.tif"):
+            assert (read_photograph(tmp_path / name) == grey).all()
         assert (read_photograph(tmp_path / "turned.png") == np.rot90(grey, -1)).all()
 
     def test_what_is_no_photograph_is_refused_by_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

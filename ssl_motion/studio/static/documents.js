@@ -40,10 +40,6 @@ export class Documents extends EventTarget {
     return Boolean(this.#slot?.redo.length);
   }
 
-  close() {
-    this.#slot = null;
-  }
-
   // Read a picture's document; `isStale` tells whether another picture was chosen meanwhile.
   async open(picture, isStale = () => false) {
     const key = address(picture);

@@ -1,5 +1,6 @@
 """A studio that runs for the tests of its page, and pages that complain about nothing."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -34,6 +35,11 @@ class Server:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    def document(self, name: str) -> dict:
+        """What is kept of a picture."""
+        (path,) = (path for path in (self.session / "documents").iterdir() if path.name.startswith(f"{name}-"))
+        return json.loads(path.read_text())["document"]
 
 
 class Canvas:

@@ -24,11 +24,6 @@ def _truth(number, box):
     return np.roll(mask, 2 * number, axis=0)
 
 
-def _document(studio, name):
-    (path,) = (path for path in (studio.session / "documents").iterdir() if path.name.startswith(f"{name}-"))
-    return json.loads(path.read_text())["document"]
-
-
 def _download(page, press):
     with page.expect_download() as waiting:
         press()
@@ -64,7 +59,7 @@ def test_a_drag_draws_an_arrow_and_the_picture_changes_while_it_is_drawn(studio,
     page.locator("#show-flow").uncheck()
     assert canvas.colour(28, 36) == RED
     _saved(page)
-    ((x, y, dx, dy),) = _document(studio, "p00.png")["guidance"]["arrows"]
+    ((x, y, dx, dy),) = studio.document("p00.png")["guidance"]["arrows"]
     assert (x, y, dx, dy) == pytest.approx((40, 28, 12, 0), abs=0.2)
 
 
@@ -85,7 +80,7 @@ def test_undo_and_redo_take_back_and_give_again(studio, open_studio):
     canvas.wait_for_text("#points", "Still point 1")
     assert page.locator("#redo").is_disabled()
     _saved(page)
-    kept = _document(studio, "p01.png")["guidance"]
+    kept = studio.document("p01.png")["guidance"]
     assert (len(kept["arrows"]), len(kept["stills"])) == (1, 1)
 
 
@@ -112,7 +107,7 @@ def test_a_reload_finds_everything(studio, open_studio):
     page.locator("#length").fill("30")
     page.locator("#length").press("Enter")
     _saved(page)
-    before = _document(studio, "p03.png")
+    before = studio.document("p03.png")
     assert before["script"]["keys"][-1]["frame"] == 30
     page.reload()
     page.wait_for_selector("body[data-ready]")
@@ -123,7 +118,7 @@ def test_a_reload_finds_everything(studio, open_studio):
     canvas.wait_for_text("#objects", "1 on it, 0 beside it")
     assert canvas.colour(28, 30) != RED  # under the mask
     assert canvas.colour(10, 8) == GROUND
-    assert _document(studio, "p03.png") == before
+    assert studio.document("p03.png") == before
 
 
 def test_clicks_cut_objects_out_and_they_are_exported(studio, open_studio):
@@ -234,10 +229,10 @@ def test_nothing_is_lost_when_the_server_dies(studio, open_studio):
     studio.kill()
     canvas.drag((75, 62), (75, 56))  # while there is no server
     canvas.wait_for_text("#saved", "Not saved yet")
-    assert len(_document(studio, "p09.png")["guidance"]["arrows"]) == 1
+    assert len(studio.document("p09.png")["guidance"]["arrows"]) == 1
     studio.start()  # the page tries again by itself
     _saved(page)
-    assert len(_document(studio, "p09.png")["guidance"]["arrows"]) == 2
+    assert len(studio.document("p09.png")["guidance"]["arrows"]) == 2
 
 
 def test_nothing_is_lost_when_server_and_browser_die(studio, open_studio):
@@ -252,7 +247,7 @@ def test_nothing_is_lost_when_server_and_browser_die(studio, open_studio):
     canvas.wait_for_text("#points", "asked for (10, 0)")
     _saved(page)
     page.wait_for_timeout(200)
-    assert len(_document(studio, "p10.png")["guidance"]["arrows"]) == 1
+    assert len(studio.document("p10.png")["guidance"]["arrows"]) == 1
 
 
 @pytest.mark.parametrize("choice", ["theirs", "mine"])
@@ -268,7 +263,7 @@ def test_two_tabs_are_asked_whose_changes_count(studio, open_studio, choice):
     second.locator("#conflict").get_by_role("button", name="Take" if choice == "theirs" else "Keep").click()
     second.wait_for_timeout(300)
     _saved(second)
-    kept = _document(studio, name)["guidance"]
+    kept = studio.document(name)["guidance"]
     assert (len(kept["arrows"]), len(kept["stills"])) == ((1, 0) if choice == "theirs" else (0, 1))
     second.reload()  # nothing of it is asked again
     second.wait_for_selector("body[data-ready]")

@@ -1,19 +1,12 @@
 """What people stumbled over on the studio's page: labels in the making, the menu, the time line, what is in sight."""
 
-import json
-
 import pytest
 
 pytestmark = pytest.mark.browser
 
 
-def _document(studio, name):
-    (path,) = (path for path in (studio.session / "documents").iterdir() if path.name.startswith(f"{name}-"))
-    return json.loads(path.read_text())["document"]
-
-
 def _has_mask(studio, name, clicks):
-    (noted,) = _document(studio, name)["objects"]
+    (noted,) = studio.document(name)["objects"]
     return bool(noted["segmentation"]) and len(noted["positive"]) + len(noted["negative"]) == clicks
 
 
@@ -36,7 +29,7 @@ def test_each_letter_of_a_label_is_kept(studio, open_studio):
     assert page.get_by_label("Label of object 1").input_value() == "lynx"
     assert not page.locator("#conflict").is_visible()  # whatever of it had arrived
     page.wait_for_function("() => document.getElementById('saved').textContent === 'Saved'")
-    assert _document(studio, "p00.png")["objects"][0]["label"] == "lynx"
+    assert studio.document("p00.png")["objects"][0]["label"] == "lynx"
 
 
 def test_a_label_is_one_step_of_the_history_and_never_empty(studio, open_studio):

@@ -34,8 +34,7 @@ def studio(tmp_path):
 @pytest.fixture
 def client(studio):
     app = create_app(studio, parts["TOKEN"], frozenset({parts["HOST"]}))
-    headers = {"Authorization": f"Bearer {parts['TOKEN']}"}
-    with TestClient(app, base_url=f"http://{parts['HOST']}", headers=headers) as client:
+    with TestClient(app, base_url=f"http://{parts['HOST']}", headers=parts["BEARER"]) as client:
         yield client
 
 

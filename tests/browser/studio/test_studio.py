@@ -35,7 +35,7 @@ def _wait_for_masks(page, studio, name, objects):
     masks = []
     while len(masks) != objects or not all(masks):
         page.wait_for_timeout(50)
-        masks = [each["segmentation"] for each in _document(studio, name)["objects"]]
+        masks = [each["segmentation"] for each in studio.document(name)["objects"]]
 
 
 def _saved(page):

@@ -210,8 +210,11 @@ def _worth_a_line(parts: dict[str, Entries], spec: CurveSpec) -> dict[str, Entri
     if long := {detail: part for detail, part in parts.items() if len({_x_text(each, spec) for each in part}) > 1}:
         return long
     labels = entry_labels({detail: part[0] for detail, part in parts.items()})
-    base = [part for detail, part in parts.items() if labels[detail] == part[0][0].method]
-    return {"": base[0]} if base else parts
+    base = {detail: part for detail, part in parts.items() if labels[detail] == part[0][0].method}
+    if len(base) == 1:
+        (only,) = base.values()
+        return {"": only}
+    return base or parts  # several, where methods share the line: each is drawn
 
 
 def _x_text(replicates: list[ResultRecord], spec: CurveSpec) -> str:

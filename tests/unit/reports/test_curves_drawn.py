@@ -39,6 +39,18 @@ def test_variants_of_other_curves_do_not_crowd_a_place(make_record):
     ]  # fmt: skip
 
 
+def test_methods_that_share_a_line_and_a_place_are_all_drawn(make_record):
+    spec = CurveSpec(title="Steps", x="pretraining.spec.iterations", x_label="steps", lines=["pretraining.pairs"])
+    places = (("cmp", 8000, 250, 31.0), ("walker", 8000, 250, 32.0), ("cmp", 4000, 250, 33.0), ("cmp", 4000, 500, 34.0))
+    records = [make_record(name, 0, mean, pairs=pairs, spec={"iterations": x}) for name, pairs, x, mean in places]
+    (panel,) = build_curve("steps", spec, records).panels
+    assert {line.label: [point.mean for point in line.points] for line in panel.lines} == {
+        "pairs 4000": [33.0, 34.0],
+        "pairs 8000, method cmp": [31.0],
+        "pairs 8000, method walker": [32.0],
+    }
+
+
 def test_long_names_of_lines_and_titles_stay_inside_the_picture(make_record, tmp_path, drawn_axes):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text

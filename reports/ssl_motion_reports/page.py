@@ -31,6 +31,8 @@ from ssl_motion_reports.texts import (
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_MARGIN = 116.0, 18.0, 6.0
+MOST_WHOLE = 2000
+"""Of more records than this a page leaves settings and details to the records' files: it would be tens of megabytes."""
 
 
 def to_html(board: Board, addresses: Mapping[str, str], title: str = "Leaderboard", notes: Sequence[str] = ()) -> str:
@@ -145,6 +147,7 @@ def details(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what the panels show: entry key, and its title, protocol, facts and records; of the entries wanted."""
     chosen = [(group, entry) for group in board.groups for entry in group.entries if wanted(entry)]
+    whole = sum(len(entry.records) for _, entry in chosen) <= MOST_WHOLE
     for group, entry in chosen:
         panel = {
             "title": entry.label,
@@ -167,7 +170,7 @@ def details(
                     "remarks": "; ".join((*entry.remarks, *group.remarks)),
                 }
             ),
-            "records": [_record(record, addresses.get(record.identity, "")) for record in entry.records],
+            "records": [_record(record, addresses.get(record.identity, ""), whole) for record in entry.records],
         }
         yield entry.key, panel
 
@@ -193,9 +196,9 @@ def _pairs(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in known.items() if value not in ("", None)]
 
 
-def _record(record: ResultRecord, file: str) -> dict[str, Any]:
+def _record(record: ResultRecord, file: str, whole: bool) -> dict[str, Any]:
+    """What a panel shows of a record; settings and details too if it is to be `whole`, or is in no file of its own."""
     known: dict[str, Any] = {metric.name: f"{metric.value} {metric.unit}".strip() for metric in record.metrics}
-    folds: list[tuple[str, Any]] = []
     if isinstance(record.origin, Reproduced):
         from_where = record.origin.provenance
         title = f"seed {record.seed}"
@@ -203,15 +206,21 @@ def _record(record: ResultRecord, file: str) -> dict[str, Any]:
         known |= {"identity": record.identity, "code": from_where.commit + changes, "finished": from_where.finished}
         known |= {"hardware": f"{from_where.hardware} ({from_where.device})", "took": duration(from_where.wall_seconds)}
         known |= {"Python": from_where.python, "after runs": ", ".join(from_where.parents)}
-        folds += [("packages", from_where.packages), ("spec", record.spec)]
+        known |= {} if whole else {"settings and details": "in the record's file, for the size of this page"}
+        folds = _folds(record, from_where.packages) if whole else []
     else:
         published = record.origin
         title = published.row
         known |= {"publication": published.publication, "table": published.table, "row": published.row}
         known |= {"run by": published.reimplemented_by, "source": published.source, "confounds": published.confounds}
-    if record.pretraining is not None:
-        folds.append(
-            ("pretraining", record.pretraining.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
-        )
-    folds += record.details.items()
-    return {"title": title, "facts": _pairs(known), "folds": [each for each in folds if each[1]], "file": file}
+        folds = _folds(record, {})
+    return {"title": title, "facts": _pairs(known), "folds": folds, "file": file}
+
+
+def _folds(record: ResultRecord, packages: Mapping[str, str]) -> list[tuple[str, Any]]:
+    """Settings and details, which a panel shows folded; the empty ones are left out."""
+    before = record.pretraining
+    learned = {} if before is None else before.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    spec = record.spec if isinstance(record.origin, Reproduced) else {}
+    known = [("packages", packages), ("spec", spec), ("pretraining", learned), *record.details.items()]
+    return [each for each in known if each[1]]

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from ssl_motion.cli import cli
 from ssl_motion.errors import DataError
 from ssl_motion.record import read_record
+from ssl_motion_reports import page
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.leaderboard import collect_records, folder_records
 from ssl_motion_reports.picture import MOST_ROWS, draw
@@ -129,6 +130,22 @@ def test_numbers_that_are_not_finite_are_refused_where_anything_may_stand(number
     assert read("7.5") == [7.5]
     with pytest.raises(DataError, match="not a result record"):
         read(number)
+
+
+def test_a_page_of_very_many_records_leaves_their_settings_to_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many["write_records"](tmp_path, 3)
+    board = build_board(collect_records(folder_records(tmp_path))[0])
+    whole = [record for _, panel in page.details(board, {}) for record in panel["records"]]
+    assert all({"spec", "pretraining"} <= {name for name, _ in record["folds"]} for record in whole)
+    monkeypatch.setattr(page, "MOST_WHOLE", 2)
+    short = [record for _, panel in page.details(board, {}) for record in panel["records"]]
+    assert len(short) == len(whole) == 3
+    for one, other in zip(short, whole, strict=True):
+        assert one["folds"] == []
+        assert [each for each in one["facts"] if each[0] != "settings and details"] == other["facts"]
+        assert "in the record's file" in dict(one["facts"])["settings and details"]
 
 
 def test_a_record_under_the_identity_of_another_is_left_out_and_breaks_no_line(

@@ -24,7 +24,7 @@ ROW_INCHES = 0.52
 # Title, axis and notes of one panel.
 FRAME_INCHES = 1.97
 # More rows or panels than this make no picture; the tables have them all.
-MOST_ROWS, MOST_PANELS = 48, 10
+MOST_ROWS, MOST_PANELS = 40, 8
 TABLES = "leaderboard.html"
 """Page beside the picture that has all rows."""
 # Characters in a line of a row's name, and the size of its letters by the number of lines; more lines are cut.

@@ -31,8 +31,13 @@ def command(context: click.Context, runs_folder: str | None, record_folders: tup
     Only results with the same protocol fingerprint are ranked against each other. Without a report's name, says what
     there is to report.
     """
+    import os
+
     from ssl_motion.paths import runs_root
 
+    # Reports multiply thousands of small matrices: threads that wait for the next one take time and give none. Read
+    # when numpy and scipy load their BLAS, which nothing before has done.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if context.invoked_subcommand is not None:
         # Options may stand before the report's name too.
         given = {"runs_folder": runs_folder, "record_folders": record_folders or None}

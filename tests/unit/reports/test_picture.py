@@ -47,7 +47,7 @@ def test_protocols_without_a_panel_are_named(make_protocols, tmp_path, drawn_tex
     (note,) = [text for text in drawn_texts if "Not drawn" in text]
     note = " ".join(note.split())
     for number in range(MOST_PANELS, MOST_PANELS + 2):
-        assert f"protocol{number}" in note
+        assert f"protocol{number:02}" in note
     assert "leaderboard.html" in note
 
 

@@ -18,13 +18,13 @@ and labels are the same in all of them.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from ssl_motion.seeding import generator
+from ssl_motion_reports.statistics.studentized_range import studentized_range_quantile
 
 FAMILY_LEVEL = 0.95
 SIMULATIONS = 4000
@@ -98,7 +98,7 @@ def differences(
     first, second = np.triu_indices(len(keys), 1)
     by_seeds = 1 / sizes[first] + 1 / sizes[second]
     if shared is None:
-        factor = _quantile(level, len(keys), freedom) / math.sqrt(2)
+        factor = studentized_range_quantile(level, len(keys), freedom) / math.sqrt(2)
         needed = factor * spread * np.sqrt(by_seeds)
     else:
         root = _root(shared)
@@ -106,7 +106,7 @@ def differences(
         factor = (
             _simulated_quantile(level, sizes, freedom, spread, root)
             if len(keys) <= SIMULATED
-            else _quantile(level, len(keys), freedom) / math.sqrt(2)
+            else studentized_range_quantile(level, len(keys), freedom) / math.sqrt(2)
         )
         needed = factor * np.sqrt(spread**2 * by_seeds + by_images)
     apart = np.flatnonzero(np.abs(means[first] - means[second]) > needed)
@@ -156,14 +156,6 @@ def _simulated_quantile(
         np.divide(squared, variance, out=squared, where=variance > 0)
         largest.append(squared.max(axis=1))
     return float(np.sqrt(np.quantile(np.concatenate(largest), level)))
-
-
-@lru_cache
-def _quantile(level: float, entries: int, freedom: int) -> float:
-    """Quantile of the studentised range; a tenth of a second each."""
-    from scipy.stats import studentized_range
-
-    return float(studentized_range.ppf(level, entries, freedom))
 
 
 def letter_display(keys: Sequence[str], resolved: frozenset[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from ssl_motion.plugins import did_you_mean
 from ssl_motion.record import ResultRecord, read_record
 from ssl_motion_reports.board import build_board
 from ssl_motion_reports.collector import paused_collector
+from ssl_motion_reports.forked import done_beside
 from ssl_motion_reports.grouping import finished, unique
 from ssl_motion_reports.shapes import Board
 from ssl_motion_reports.statistics.images import compute_draws
@@ -34,6 +35,7 @@ __all__ = [
 ]
 STEM = "leaderboard"
 COSTS = "cost"
+_NAMES = (*(f"{STEM}.{suffix}" for suffix in ("html", "md", "csv", "tex", "png")), f"{COSTS}.png", f"{COSTS}.svg")
 IMAGE_DRAWS = "image_draws"
 """Usual name of the folder, beside the runs, that keeps what was computed of per-image files."""
 
@@ -83,28 +85,21 @@ def write_board(
     from ssl_motion_reports.picture import draw
     from ssl_motion_reports.texts import links, to_csv, to_markdown
 
-    addresses = links({identity: path for identity, path in (sources or {}).items() if path.is_file()}, out)
-    texts = {
-        "html": to_html(board, addresses, title, notes),
-        "md": to_markdown(board, addresses, title, notes),
-        "csv": to_csv(board),
-        "tex": to_latex(board),
-    }
     # All or none: files of an earlier report would not belong to these.
     with replaced_folder(out, _is_ours) as folder:
-        written = [folder / f"{STEM}.{suffix}" for suffix in texts]
-        for path, text in zip(written, texts.values(), strict=True):
-            write_text(path, text)
-        picture = folder / f"{STEM}.png"
-        written += [picture] if draw(board, picture) else []
-        written += draw_costs(board, folder / COSTS)
-    return [out / path.name for path in written]
+        with done_beside(lambda: (draw(board, folder / f"{STEM}.png"), draw_costs(board, folder / COSTS))):
+            addresses = links({identity: path for identity, path in (sources or {}).items() if path.is_file()}, out)
+            write_text(folder / f"{STEM}.html", to_html(board, addresses, title, notes))
+            write_text(folder / f"{STEM}.md", to_markdown(board, addresses, title, notes))
+            write_text(folder / f"{STEM}.csv", to_csv(board))
+            write_text(folder / f"{STEM}.tex", to_latex(board))
+        written = [name for name in _NAMES if (folder / name).is_file()]
+    return [out / name for name in written]
 
 
 def _is_ours(name: str) -> bool:
     """Whether a file of the folder is one that a leaderboard writes, or half of one that a kill left."""
-    known = (*(f"{STEM}.{suffix}" for suffix in ("html", "md", "csv", "tex", "png")), f"{COSTS}.png", f"{COSTS}.svg")
-    return name in known or (name.endswith(".part") and name.startswith(tuple(f".{each}." for each in known)))
+    return name in _NAMES or (name.endswith(".part") and name.startswith(tuple(f".{each}." for each in _NAMES)))
 
 
 def as_data(board: Board) -> dict[str, Any]:

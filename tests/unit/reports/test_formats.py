@@ -79,6 +79,8 @@ def test_a_planted_figure_is_in_every_format(make_record, make_reported, tmp_pat
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
+    # Else other processes draw, whose texts are not seen from here.
+    monkeypatch.setattr("ssl_motion_reports.forked._can_fork", lambda: False)
     drawn = []
     save = Figure.savefig
 

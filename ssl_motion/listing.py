@@ -120,8 +120,7 @@ def list_runs(root: Path) -> list[Row]:
             row: Row = {"kind": kind, "name": run.path.name, "identity": run.identity, "path": str(run.path)}
             try:
                 stands = state(run)
-                error = run.failure if stands == "failed" else None
-                row |= {"state": stands, "figures": _figures(run), "error": error}
+                row |= {"state": stands, "figures": _figures(run), "error": error_of(run, stands)}
             except DataError as damage:
                 row |= {"state": "damaged", "figures": {}, "error": str(damage)}
             rows.append(row)
@@ -140,6 +139,11 @@ def state(run: RunFolder) -> str:
     if run.is_held:
         return "running"
     return "failed" if run.failure is not None else "interrupted"
+
+
+def error_of(run: RunFolder, stands: str) -> str | None:
+    """What a run that stands as `state` says ended in; None unless it failed."""
+    return run.failure if stands == "failed" else None
 
 
 def prospect(run: RunFolder) -> tuple[str, str]:
@@ -211,7 +215,7 @@ def show_run(root: Path, query: str) -> Row:
         "path": str(run.path),
         "identity": run.identity,
         "state": stands,
-        "error": run.failure if stands == "failed" else None,
+        "error": error_of(run, stands),
         "spec": spec,
         "figures": {metric.name: metric.value for metric in record.metrics} if record else _figures(run),
         "summary": _summary(run),

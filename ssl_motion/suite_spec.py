@@ -16,6 +16,8 @@ from ssl_motion.spec_text import apply_overrides, load_yaml, parse_spec
 
 Values = dict[str, Annotated[list[Any], Field(min_length=1)]]
 """Dotted keys -> values to try."""
+CurveName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+"""Part of the names of a curve's files."""
 
 
 class PretrainEntry(Strict):
@@ -113,7 +115,7 @@ class SuiteSpec(Strict):
         ensemble: averages of transfers.
         include: other suites (files, or shipped names) that are done too, as they stand; what they share runs once.
         channels_last: pretrain with images and weights in that memory format: much faster on a CPU with small networks.
-        curves: name -> curve over the suite's results.
+        curves: name (letters, digits, "_", "-") -> curve over the suite's results.
         remarks: what a reader of the results should know, printed with them.
         next_steps: what to try after the suite, printed at its end.
     """
@@ -128,7 +130,7 @@ class SuiteSpec(Strict):
     ensemble: list[EnsembleEntry] = []
     include: list[str] = []
     channels_last: bool = False
-    curves: dict[str, CurveSpec] = {}
+    curves: dict[CurveName, CurveSpec] = {}
     remarks: list[str] = []
     next_steps: list[str] = []
 
@@ -201,7 +203,7 @@ def all_curves(suite: SuiteSpec) -> dict[str, CurveSpec]:
     Raises:
         UsageError: Two suites give one name to different curves.
     """
-    curves: dict[str, CurveSpec] = {}
+    curves: dict[CurveName, CurveSpec] = {}
     for part in with_included(suite).values():
         for name, curve in part.curves.items():
             if curves.setdefault(name, curve) != curve:

@@ -194,9 +194,10 @@ def _say_if_generic(method: str, data: tuple[str, ...]) -> None:
 
 def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
     """Print what would run."""
-    from ssl_motion.listing import prospect
+    from ssl_motion.listing import error_of, prospect
 
     stands, outcome = prospect(plan.folder)
+    error = error_of(plan.folder, stands)
     if as_json:
         import json
 
@@ -205,6 +206,7 @@ def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
             "identity": plan.folder.identity,
             "cached": plan.folder.is_finished,
             "state": stands,
+            "error": error,
             "data": {"name": plan.data.name, "pairs": plan.data.pairs, "fingerprint": plan.data.fingerprint},
             "images_seen": plan.images_seen,
             "spec": plan.written_spec(),
@@ -218,6 +220,8 @@ def _print_plan(plan: "PretrainPlan", as_json: bool) -> None:
     click.echo(f"images    {plan.images_seen} in {plan.spec.iterations} steps")
     click.echo(f"identity  {plan.folder.identity}")
     click.echo(f"folder    {plan.folder.path}")
+    if error is not None:
+        click.echo(f"failed    {error}")
     click.echo(f"state     {stands}: {outcome}")
 
 

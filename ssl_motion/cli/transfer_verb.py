@@ -172,9 +172,10 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
         SSLMotionError: Something is wrong that a run would stumble over.
     """
     from ssl_motion.dry_run import Findings, examine
-    from ssl_motion.listing import prospect
+    from ssl_motion.listing import error_of, prospect
 
     stands, outcome = prospect(plan.folder)
+    error = error_of(plan.folder, stands)
     facts = {
         "task": plan.spec.task,
         "protocol": plan.protocol_name,
@@ -192,8 +193,8 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
             click.echo(f"{key:<9} {value}")
             if key == "protocol" and changes:
                 click.echo(f"{'changed':<9} {', '.join(changes)}")
-        if stands == "failed":
-            click.echo(f"failed    {plan.folder.failure}")
+        if error is not None:
+            click.echo(f"failed    {error}")
         for remark in plan.remarks:
             click.echo(f"note      {remark}")
     found = Findings((), ()) if stands == "finished" else examine(plan)
@@ -202,6 +203,7 @@ def _print_plan(plan: "TransferPlan", as_json: bool) -> None:
 
         content = {
             **facts,
+            "error": error,
             "cached": plan.folder.is_finished,
             "facts": plan.protocol,
             "spec": plan.written_spec(),

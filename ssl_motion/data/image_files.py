@@ -112,6 +112,7 @@ def _fault(path: Path) -> str | None:
     try:
         with Image.open(path) as picture:
             picture.load()
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
+    # SyntaxError: Pillow's word for a broken PNG. A header that claims more pixels than any image has is broken too.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return str(error)
     return None

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from ssl_motion.curves import CurveSpec, belongs, place
 from ssl_motion.record import read_record
+from ssl_motion.suite_spec import SuiteSpec
 
 RECORDS = Path(__file__).parents[2] / "reports" / "records"
 DOTTED = "model.backbone.norm_eval"
@@ -54,3 +56,12 @@ def test_what_belongs(record):
     assert not wanted(pretraining__spec__method_config__strides=[[1, 2]])
     assert wanted(pretraining__spec__data__control=None), "a default that is not written is null"
     assert not wanted(method="cmp", seed=9)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", "n" * 61, "a b"])
+def test_names_of_curves_are_part_of_a_files_name(name: str) -> None:
+    curve = {"title": "t", "x": "seed", "x_label": "seed"}
+    suite = {"title": "a suite", "curves": {"guidance-number_2": curve}}
+    assert SuiteSpec.model_validate(suite).curves
+    with pytest.raises(ValidationError, match="curves"):
+        SuiteSpec.model_validate({**suite, "curves": {name: curve}})

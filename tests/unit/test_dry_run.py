@@ -10,11 +10,12 @@ import torch
 from click.testing import CliRunner
 
 from ssl_motion.backbones import build_backbone
+from ssl_motion.cli.pretrain_verb import command as pretrain
 from ssl_motion.cli.transfer_verb import command
 from ssl_motion.dry_run import examine
 from ssl_motion.errors import DataError, SSLMotionError, UsageError
 from ssl_motion.spec import BackboneSpec, TransferSpec
-from ssl_motion.store import Store
+from ssl_motion.store import RunFolder, Store
 from ssl_motion.transfer import make_plan
 from ssl_motion.weights import TENSORS, save_weights
 
@@ -169,7 +170,20 @@ def test_the_verb_prints_remarks_and_what_was_looked_at(voc: Path, tmp_path: Pat
     assert "unchecked memory" in result.output
     content = json.loads(CliRunner().invoke(command, [*arguments, "--json"]).output)
     assert content["remarks"][0].startswith("6 of the 6")
-    assert content["state"] == "new"
+    assert (content["state"], content["error"]) == ("new", None)
     (tmp_path / "text.pth").write_text("no weights")
     refused = CliRunner().invoke(command, [*arguments, "--init", str(tmp_path / "text.pth")])
     assert isinstance(refused.exception, SSLMotionError)
+
+
+def test_what_a_run_failed_of_is_said_to_people_and_programs(voc: Path, tmp_path: Path) -> None:
+    sets = [f"--set={key}" for key in ("iterations=6", "backbone.arch=alexnet_mini", "backbone.width=6")]
+    transfers = ["--preset", "voc12_fcn_small", *sets, "--data-root", str(voc), "--runs", str(tmp_path), "--dry-run"]
+    pretrains = ["--method", "cmp", "--runs", str(tmp_path), "--dry-run"]
+    for verb, arguments in ((command, transfers), (pretrain, pretrains)):
+        new = json.loads(CliRunner().invoke(verb, [*arguments, "--json"]).output)
+        with pytest.raises(DataError), RunFolder(Path(new["path"]), new["identity"]).locked({}):
+            raise DataError("no light in the room")
+        failed = json.loads(CliRunner().invoke(verb, [*arguments, "--json"]).output)
+        assert (failed["state"], failed["error"]) == ("failed", "no light in the room")
+        assert "failed    no light in the room" in CliRunner().invoke(verb, arguments).output

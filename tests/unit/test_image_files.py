@@ -1,6 +1,8 @@
 """What image files tell before a run: shared between lists, cut short."""
 
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,16 @@ def test_whole_files_with_something_behind_their_end_are_no_fault(tmp_path: Path
     (tmp_path / "b.jpg").write_text("no image at all")
     found = check_images([path, tmp_path / "b.jpg", tmp_path / "gone.jpg"])
     assert [each.split(" (")[0] for each in found.damaged] == [str(tmp_path / "gone.jpg"), str(tmp_path / "b.jpg")]
+
+
+def test_a_header_that_claims_more_pixels_than_any_image_has_is_a_fault(tmp_path: Path) -> None:
+    whole = picture(tmp_path / "a.png", 1).read_bytes()
+    header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + whole[24:29]
+    claiming = whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+    (tmp_path / "b.png").write_bytes(claiming)
+    (fault,) = check_images([tmp_path / "a.png", tmp_path / "b.png"]).damaged
+    assert fault.startswith(f"{tmp_path / 'b.png'} (")
+    assert "3600000000 pixels" in fault
 
 
 def test_a_spread_sample_is_even_and_of_its_size() -> None:

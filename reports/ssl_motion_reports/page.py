@@ -94,6 +94,7 @@ def words() -> dict[str, Any]:
         "number": number,
         "origin": origin,
         "seconds": _seconds,
+        "sort_key": _sort_key,
         "spanned": spanned,
         "strip": _strip,
     }
@@ -108,9 +109,14 @@ def _policy(css: str, js: str) -> str:
     return f"default-src 'none'; img-src data:; style-src {source(css)}; script-src {source(js)}"
 
 
-def _seconds(entry: Entry) -> float | str:
+def _seconds(entry: Entry) -> str:
     total = (entry.pretraining_seconds or 0.0) + (entry.transfer_seconds or 0.0)
-    return total or ""
+    return _sort_key(total) if total else ""
+
+
+def _sort_key(value: float) -> str:
+    """A figure with more digits than are shown, so that a table is sorted by what looks alike too."""
+    return f"{value:.7g}"
 
 
 def _strip(entry: Entry, group: Group) -> Markup:
@@ -123,22 +129,17 @@ def _strip(entry: Entry, group: Group) -> Markup:
     def x(value: float) -> str:
         return f"{_STRIP_MARGIN + (value - low) / span * (_STRIP_WIDTH - 2 * _STRIP_MARGIN):.1f}"
 
-    value, middle = entry.values[group.primary], _STRIP_HEIGHT / 2
-    filled = "currentColor" if entry.origin == "reproduced" else "none"
-    dots = [
-        f'<circle cx="{x(each)}" cy="{middle}" r="3.5" fill="{filled}" fill-opacity="0.45" stroke="currentColor"/>'
-        for each in value.values
-    ]
+    value, middle = entry.values[group.primary], f"{_STRIP_HEIGHT / 2:g}"
+    dots = [f'<circle cx="{x(each)}" cy="{middle}" r="3.5"/>' for each in value.values]
     if len(value.values) > 1:
-        dots.append(f'<path d="M{x(value.mean)} 1V{_STRIP_HEIGHT - 1:.0f}" stroke="currentColor" stroke-width="2.5"/>')
+        dots.append(f'<path d="M{x(value.mean)} 1V{_STRIP_HEIGHT - 1:g}"/>')
     words = ", ".join(number(each) for each in value.values)
     if entry.interval is not None:
         dots.insert(0, f'<path class="interval" d="M{x(entry.interval.low)} {middle}H{x(entry.interval.high)}"/>')
     # Numbers and fixed text only: nothing in here needs escaping.
-    size = f'width="{_STRIP_WIDTH:.0f}" height="{_STRIP_HEIGHT:.0f}"'
     return Markup(  # noqa: S704
-        f'<svg class="strip" role="img" aria-label="values: {words}" {size}>'
-        f'<path class="axis" d="M0 {middle}H{_STRIP_WIDTH:.0f}"/>{"".join(dots)}</svg>'
+        f'<svg class="strip {entry.origin}" role="img" aria-label="values: {words}">'
+        f'<path class="axis" d="M0 {middle}H{_STRIP_WIDTH:g}"/>{"".join(dots)}</svg>'
     )
 
 

@@ -84,7 +84,10 @@ def site(tmp_path_factory):
         Picture(folder / "curve.png", "Guidance against transfer", ("cmp",)),
         Picture(folder / "curve.png", "All"),
     ]
-    home = write_site(records, folder / "out", sources=sources, methods=describe_methods(), pictures=pictures)
+    with pytest.MonkeyPatch.context() as patch:
+        # Few, so that the seeds of one page lie in two packs, as they do wherever a pack is full.
+        patch.setattr("ssl_motion_reports.site.assets._RECORDS_OF_A_PACK", 4)
+        home = write_site(records, folder / "out", sources=sources, methods=describe_methods(), pictures=pictures)
     return home.parent, records, sources
 
 

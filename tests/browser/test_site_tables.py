@@ -1,5 +1,6 @@
 """Tables of the site in a real browser: views that can be shared by address, search, and downloads of records."""
 
+import re
 import runpy
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -70,24 +71,24 @@ def test_going_back_brings_the_view_back(open_page):
 
 
 def test_a_record_is_downloaded_as_it_was_written(open_page, site):
-    _, records, sources = site
-    page = open_page("index.html")
-    page.locator("section td.number a").first.click()
-    button = page.locator("[data-record]").nth(1)
-    with page.expect_download() as waiting:
-        button.click()
-    assert waiting.value.suggested_filename == "record.json"
-    identity = button.get_attribute("data-record")
-    assert Path(waiting.value.path()).read_text() == sources[identity].read_text()
+    out, records, sources = site
+    packs = {path: set(re.findall(r'data-pack="([^"]+)"', path.read_text())) for path in (out / "runs").glob("*.html")}
+    two = next(path for path, addresses in packs.items() if len(addresses) == 2)
+    page = open_page(f"runs/{two.name}")
+    rows = page.locator("tr:has([data-pack])")
+    assert rows.count() == 3
+    for number in (2, 0, 1, 0):
+        row = rows.nth(number)
+        button = row.get_by_role("button", name=f"Download the record of seed {number}")
+        with page.expect_download() as waiting:
+            button.click()
+        assert waiting.value.suggested_filename == "record.json"
+        assert Path(waiting.value.path()).read_text() == sources[row.get_attribute("id")].read_text()
     page.locator("details.file summary").click()
     with page.expect_download() as waiting:
         page.locator("details.file button").click()
     assert waiting.value.suggested_filename == "transfer.yaml"
-    first = next(
-        record
-        for record in records
-        if record.identity == page.locator("[data-record]").first.get_attribute("data-record")
-    )
+    first = next(record for record in records if record.identity == rows.first.get_attribute("id"))
     assert f"init: {first.spec['init']}" in Path(waiting.value.path()).read_text()
 
 

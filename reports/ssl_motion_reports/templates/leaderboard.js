@@ -47,7 +47,8 @@
     for (const head of table.heads) head.removeAttribute("aria-sort");
     if (now.order) table.heads[now.column].setAttribute("aria-sort", now.order);
     const sign = now.order === "ascending" ? 1 : -1;
-    const value = (row) => row.children[now.column].dataset.value;
+    // A cell is sorted by what it shows, unless it has a value for that.
+    const value = (row) => row.children[now.column].dataset.value ?? row.children[now.column].textContent.trim();
     // As the page came, its rows are in their own order: equal ranks, and tables that are not ranked, need it.
     const ordered = now === table.start ? table.rows : [...table.rows].sort((a, b) => compare(value(a), value(b), sign));
     table.rows[0]?.parentElement.append(...ordered);

@@ -3,6 +3,7 @@
 Nothing here imports torch, so that help answers at once.
 """
 
+import gc
 import sys
 from typing import Any
 
@@ -78,3 +79,5 @@ def main() -> None:
         # Such as standard output on a full disk. What a verb expects to fail, it words better itself.
         click.echo(f"ssl-bench: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
         sys.exit(1)
+    finally:
+        gc.freeze()  # else Python looks for cycles once more in all that is left, such as thousands of records

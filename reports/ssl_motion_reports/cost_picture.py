@@ -162,13 +162,13 @@ def _label(axes: "Axes", entries: list[Entry], metric: str) -> None:
     taken += [text.get_window_extent().extents for text in axes.texts]
     taken += [line.get_window_extent().padded(2).extents for line in axes.lines if line.get_linestyle() == "--"]
     boxes = np.array(taken, dtype=np.float64)
-    leads = {}
+    leads = []
     for entry, point in zip(entries, points, strict=True):
         name = str(entry.rank) if _is_crowd(entries) else plain(entry.label)
         covers, end = _place(axes, name, point, boxes)
         boxes = np.concatenate([boxes, covers])
         if end is not None:
-            leads[point] = end
+            leads.append((point, end))
     _draw_leads(axes, leads)
 
 
@@ -222,20 +222,20 @@ def _place(
     return covers, (x, y - math.copysign(6, y) if side == "center" else y)
 
 
-def _draw_leads(axes: "Axes", ways: dict[tuple[float, float], tuple[float, float]]) -> None:
+def _draw_leads(axes: "Axes", leads: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
     """Draw lines from points to their names, all at once: matplotlib's arrows, cut where words begin, take long.
 
     Args:
         axes: to draw into.
-        ways: point -> end of its line, in points from it.
+        leads: points, and the end of each one's line, in points (of 1/72 inch) from it.
     """
     from matplotlib.collections import LineCollection
 
-    ends = np.array(list(ways.values())).reshape(-1, 2)
+    ends = np.array([end for _, end in leads]).reshape(-1, 2)
     begins = ends * 4 / np.hypot(*ends.T)[:, None]
     lines = LineCollection(
-        list(np.stack([begins, ends], axis=1) / 72), offsets=list(ways), offset_transform=axes.transData,
-        colors=FAINT, linewidths=0.7, zorder=4, clip_on=False,
+        list(np.stack([begins, ends], axis=1) / 72), colors=FAINT, linewidths=0.7, zorder=4, clip_on=False,
+        offsets=[point for point, _ in leads], offset_transform=axes.transData,
     )  # fmt: skip
     lines.set_transform(axes.figure.dpi_scale_trans)
     axes.add_artist(lines)

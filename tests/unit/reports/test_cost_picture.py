@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
@@ -78,6 +79,20 @@ def test_labels_of_a_crowd_do_not_overlap(make_record, tmp_path, drawn, seed):
     for point in _diamonds(axes):
         place = axes.transData.transform(point)
         assert not any(box.contains(*place) for box in boxes)
+
+
+def test_each_name_that_is_far_has_a_line_even_where_points_are_the_same(make_record, tmp_path, drawn):
+    names = [f"cmp (strides={number})" for number in range(8)]
+    draw_costs(build_board(_records(make_record, dict.fromkeys(names, (30.0, 50.0)))), tmp_path / "cost")
+    (axes,) = drawn[0].axes
+    labels = [text for text in axes.texts if isinstance(text, Annotation)]
+    far = [text.xyann for text in labels if np.hypot(*text.xyann) > 12]
+    assert len(far) > 2
+    (lines,) = [each for each in axes.collections if isinstance(each, LineCollection) and each.get_zorder() == 4]
+    assert [tuple(place) for place in lines.get_offsets()] == [pytest.approx((50.0, 30.0))] * len(far)
+    for line, place in zip(lines.get_segments(), far, strict=True):
+        # In inches from the point, to within the height of a letter of the name's place.
+        assert np.hypot(*(line[1] * 72 - place)) < 7
 
 
 def test_a_crowd_is_numbered_by_rank(make_record, tmp_path, drawn):

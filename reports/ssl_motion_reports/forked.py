@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from ssl_motion.errors import RunError
+from ssl_motion.parent import end_with
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def done_beside(work: Callable[[], object]) -> Iterator[None]:
         return
     context = multiprocessing.get_context("fork")
     answer, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_do, args=(work, sender))
+    process = context.Process(target=_do, args=(work, sender, os.getpid()))
     process.start()
     sender.close()  # else nobody would see that the other end is closed
     try:
@@ -56,9 +57,11 @@ def _can_fork() -> bool:
     return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
 
 
-def _do(work: Callable[[], object], answer: Connection) -> None:
-    # Ctrl-C reaches the whole group; the parent decides what becomes of its copies.
+def _do(work: Callable[[], object], answer: Connection, parent: int) -> None:
+    # Ctrl-C reaches the whole group; the parent decides what becomes of its copies, unless it is killed outright.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with(parent)
     try:
         work()
     except Exception as error:

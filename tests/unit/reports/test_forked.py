@@ -105,3 +105,25 @@ def test_nothing_goes_on_when_the_body_fails(tmp_path: Path) -> None:
     assert "DataError: the body" in done.stderr
     assert time.monotonic() - begun < 20
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+def test_it_ends_when_this_process_is_killed(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    done = run(
+        tmp_path,
+        """
+        def long():
+            who("one")
+            time.sleep(30)
+            who("two")
+        with done_beside(long):
+            while not (out / "one").exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    assert done.returncode == -9
+    # It holds the pipes that are read here until it ends.
+    assert time.monotonic() - begun < 20
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]

@@ -92,6 +92,26 @@ def test_a_record_is_downloaded_as_it_was_written(open_page, site):
     assert f"init: {first.spec['init']}" in Path(waiting.value.path()).read_text()
 
 
+def test_a_record_that_could_not_be_fetched_is_asked_for_again(browser, site):
+    (out, *_), errors = site, []
+    pack, away = out / "records" / "0.js", out / "records" / "0.away"
+    path = next(path for path in (out / "runs").glob("*.html") if "records/0.js" in path.read_text())
+    page = browser.new_page()
+    page.on("pageerror", lambda error: errors.append(error))
+    page.goto(path.as_uri())
+    button = page.locator("[data-pack$='records/0.js']").first
+    pack.rename(away)
+    try:
+        button.click()
+        until(page, lambda: len(errors), 1)
+    finally:
+        away.rename(pack)
+    with page.expect_download() as waiting:
+        button.click()
+    assert waiting.value.suggested_filename == "record.json"
+    page.close()
+
+
 def test_the_runs_are_found_by_search_and_sorted(open_page):
     page = open_page("runs/index.html")
     assert page.locator("#count").inner_text() == "24 rows"

@@ -28,7 +28,7 @@
     const row = button.closest("tr"), { pack } = button.dataset;
     button.setAttribute("aria-label", "Download the record of seed " + row.cells[0].textContent);
     button.addEventListener("click", async () => {
-      if (!packs.has(pack)) packs.set(pack, load(pack));
+      if (!packs.has(pack)) packs.set(pack, load(pack).catch((error) => { packs.delete(pack); throw error; }));
       save("record.json", (await packs.get(pack))[row.id]);
     });
   }

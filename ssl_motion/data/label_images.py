@@ -29,7 +29,7 @@ def value_problem(content: bytes, classes: int) -> str | None:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             values = np.unique(np.asarray(picture))
-    except (OSError, ValueError, SyntaxError):  # SyntaxError: Pillow's word for a broken PNG
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # as `image_files` has them
         return "not readable"
     wrong = values[(values >= classes) & (values != UNKNOWN)]
     return f"value {int(wrong[0])}, but there are {classes} classes and 255 for unknown" if wrong.size else None

@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 
 from ssl_motion.data.image_files import check_images, evenly, shared_images
+from ssl_motion.data.label_images import value_problem
+from ssl_motion.errors import DataError
+from ssl_motion.frozen.views import opened_image
 
 
 def picture(path: Path, seed: int) -> Path:
@@ -78,6 +81,13 @@ def test_a_header_that_claims_more_pixels_than_any_image_has_is_a_fault(tmp_path
     (fault,) = check_images([tmp_path / "a.png", tmp_path / "b.png"]).damaged
     assert fault.startswith(f"{tmp_path / 'b.png'} (")
     assert "3600000000 pixels" in fault
+    # Nor is it a bug where it is met later, or among labels.
+    assert value_problem(claiming, 3) == "not readable"
+    with (
+        pytest.raises(DataError, match=r"b\.png: cannot be read as an image.*3600000000 pixels"),
+        opened_image(tmp_path / "b.png"),
+    ):
+        pass
 
 
 def test_a_spread_sample_is_even_and_of_its_size() -> None:

@@ -30,6 +30,7 @@ from ssl_motion_reports.texts import (
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
+# The style sheet says width and height too, once for all strips.
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_MARGIN = 116.0, 18.0, 6.0
 MOST_WHOLE = 2000
 """Of more records than this a page leaves settings and details to the records' files: it would be tens of megabytes."""

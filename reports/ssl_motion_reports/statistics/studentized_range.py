@@ -25,7 +25,7 @@ def studentized_range_quantile(level: float, means: int, freedom: int) -> float:
 
     Args:
         level: the probability, between 0 and 0.9999; it is met to a millionth.
-        means: how many means there are, two or more.
+        means: how many means there are, from two to 5,000; beyond, the probability is met less closely.
         freedom: degrees of freedom of the estimate, one or more.
     """
     spreads, shares = _spreads(freedom)

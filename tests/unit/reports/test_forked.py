@@ -58,6 +58,22 @@ def test_beside_threads_it_is_done_here_after_the_body(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_text(encoding="utf-8") == (tmp_path / "body").read_text(encoding="utf-8")
 
 
+def test_without_room_for_a_process_it_is_done_here_after_the_body(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        """
+        def full():
+            raise BlockingIOError("Resource temporarily unavailable")
+        os.fork = full
+        with done_beside(lambda: who("one")):
+            assert not list(out.iterdir())
+            who("body")
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one").read_text(encoding="utf-8") == (tmp_path / "body").read_text(encoding="utf-8")
+
+
 def test_what_it_raises_is_raised_here_and_where_is_said(tmp_path: Path) -> None:
     done = run(
         tmp_path,

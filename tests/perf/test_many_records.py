@@ -6,19 +6,27 @@ else to do. Memory is the most that a process held. `pytest -m perf tests/perf/t
 figures.
 """
 
-import os
+import json
 import runpy
+import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.perf
-RECORDS = 10_000
+RECORDS, TRIES = 10_000, 3
 READ = "import json, pathlib, sys\nfor path in pathlib.Path(sys.argv[1]).glob('*.json'): json.loads(path.read_bytes())"
+# Started by a process that is small itself: the most memory of one counts that of who started it, and tests are large.
+MEASURED = """
+import os, subprocess, sys, time
+begun = time.perf_counter()
+process = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print([time.perf_counter() - begun, usage.ru_maxrss * 1024 / 1e9, os.waitstatus_to_exitcode(status)])
+"""
 many = runpy.run_path(str(Path(__file__).parents[1] / "many_records.py"))
 
 
@@ -31,27 +39,19 @@ class Cost:
 
 
 def run(*arguments: str | Path) -> Cost:
-    begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, arguments)], env=os.environ, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return Cost(time.perf_counter() - begun, usage.ru_maxrss * 1024 / 1e9)
+    command = [sys.executable, "-c", MEASURED, *map(str, arguments)]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    seconds, gigabytes, code = json.loads(said)
+    assert code == 0
+    return Cost(seconds, gigabytes)
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("many") / "records"
     many["write_records"](folder, RECORDS)
+    run("-c", READ, folder)  # for the disk's cache
     return folder
-
-
-@pytest.fixture(scope="module")
-def reading(records: Path) -> float:
-    run("-c", READ, records)  # for the disk's cache
-    seconds = min(run("-c", READ, records).seconds for _ in range(3))
-    print(f"\n{RECORDS} records: reading their JSON takes {seconds:.2f} s")
-    return seconds
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +62,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("report", "times", "gigabytes"), [("leaderboard", 20, 1.0), ("site", 80, 1.0)])
+@pytest.mark.parametrize(("report", "times"), [("leaderboard", 20), ("site", 80)])
 def test_a_report_takes_few_times_what_reading_does(
-    report: str, times: float, gigabytes: float, records: Path, reading: float, runs: Path, tmp_path: Path
+    report: str, times: float, records: Path, runs: Path, tmp_path: Path
 ) -> None:
     folders = ["--runs", runs, "--records", records, "--out", tmp_path / "out"]
-    # The better of two, as of the reading's three.
-    cost = min((run("-m", "ssl_motion", "report", report, *folders) for _ in range(2)), key=lambda each: each.seconds)
-    print(f"\n{report}: {cost.seconds:.1f} s, {cost.seconds / reading:.1f} times as long; {cost.gigabytes:.2f} GB")
+    ratios = []
+    for _ in range(TRIES):
+        # Each beside a reading of its own, since what a second is worth changes within minutes.
+        reading = min(run("-c", READ, records).seconds for _ in range(2))
+        cost = run("-m", "ssl_motion", "report", report, *folders)
+        ratios.append(cost.seconds / reading)
+        print(f"\n{report}: {cost.seconds:.1f} s, {ratios[-1]:.1f} times the {reading:.2f} s of reading, ", end="")
+        print(f"{cost.gigabytes:.2f} GB")
+        assert cost.gigabytes <= 1
     if report == "leaderboard":
         assert (tmp_path / "out" / "leaderboard.csv").read_text(encoding="utf-8").count("\n") > RECORDS / 3
     else:
         assert len(list((tmp_path / "out" / "runs").glob("*.html"))) > RECORDS / 3
-    assert cost.gigabytes <= gigabytes
-    assert cost.seconds <= times * reading
+    assert statistics.median(ratios) <= times

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
 BEGIN = """
 import os, pathlib, signal, sys, threading, time
 from ssl_motion.errors import DataError
@@ -23,7 +24,7 @@ def run(folder: Path, script: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+@on_linux
 def test_it_has_a_process_of_its_own_and_is_done_at_the_end(tmp_path: Path) -> None:
     done = run(
         tmp_path,
@@ -92,7 +93,7 @@ def test_what_it_raises_is_raised_here_and_where_is_said(tmp_path: Path) -> None
     assert "in failing" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+@on_linux
 def test_a_process_that_is_killed_is_an_error(tmp_path: Path) -> None:
     done = run(
         tmp_path,
@@ -105,7 +106,7 @@ def test_a_process_that_is_killed_is_an_error(tmp_path: Path) -> None:
     assert "RunError: a process that wrote a part of the report died" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+@on_linux
 def test_nothing_goes_on_when_the_body_fails(tmp_path: Path) -> None:
     begun = time.monotonic()
     done = run(
@@ -123,7 +124,7 @@ def test_nothing_goes_on_when_the_body_fails(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+@on_linux
 def test_it_ends_when_this_process_is_killed(tmp_path: Path) -> None:
     begun = time.monotonic()
     done = run(

@@ -109,10 +109,11 @@ def _fault(path: Path) -> str | None:
     """Decode an image; says why that does not work."""
     from PIL import Image
 
+    from ssl_motion.data.unreadable import UNREADABLE
+
     try:
         with Image.open(path) as picture:
             picture.load()
-    # SyntaxError: Pillow's word for a broken PNG. A header that claims more pixels than any image has is broken too.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         return str(error)
     return None

@@ -26,10 +26,12 @@ def value_problem(content: bytes, classes: int) -> str | None:
     """
     from PIL import Image
 
+    from ssl_motion.data.unreadable import UNREADABLE
+
     try:
         with Image.open(io.BytesIO(content)) as picture:
             values = np.unique(np.asarray(picture))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # as `image_files` has them
+    except UNREADABLE:
         return "not readable"
     wrong = values[(values >= classes) & (values != UNKNOWN)]
     return f"value {int(wrong[0])}, but there are {classes} classes and 255 for unknown" if wrong.size else None

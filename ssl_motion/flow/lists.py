@@ -15,6 +15,7 @@ from PIL import Image
 
 from ssl_motion.data.codec import decode_image
 from ssl_motion.data.sample import FlowSample, UInt8Array
+from ssl_motion.data.unreadable import UNREADABLE
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.flow.formats import READERS, read_bytes, read_flow, read_jpeg_pair
 from ssl_motion.video.clip import printable
@@ -146,5 +147,5 @@ def _image_size(entry: ListEntry) -> tuple[int, int]:
     try:
         with Image.open(entry.image1) as image:
             return image.height, image.width
-    except (OSError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{entry.where}: cannot read {entry.image1}: {error}") from error

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ssl_motion.data.sample import UInt8Array
+from ssl_motion.data.unreadable import UNREADABLE
 from ssl_motion.errors import DataError
 
 
@@ -87,6 +88,5 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
             yield picture
-    # SyntaxError: Pillow's word for a broken PNG.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as an image: {error}. Take the original file.") from error

@@ -12,6 +12,7 @@ from PIL import Image
 from typing_extensions import Self
 
 from ssl_motion.data.sample import UInt8Array
+from ssl_motion.data.unreadable import UNREADABLE
 from ssl_motion.video.clip import ClipError, printable
 from ssl_motion.video.decode import Frame
 from ssl_motion.video.discover import list_images
@@ -99,7 +100,6 @@ def read_image(path: Path) -> UInt8Array:
         raise ClipError("no such image") from None
     except Image.DecompressionBombError as error:
         raise ClipError(f"image is too large: {error}") from error
-    except (OSError, ValueError, SyntaxError) as error:
-        # Pillow reports a broken PNG as SyntaxError.
+    except UNREADABLE as error:
         empty = os.path.exists(path) and os.path.getsize(path) == 0
         raise ClipError("empty image file" if empty else f"image cannot be read: {error}") from error

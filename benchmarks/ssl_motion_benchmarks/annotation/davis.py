@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from ssl_motion.data.unreadable import UNREADABLE
 from ssl_motion.identity import digest
 from ssl_motion.protocols import DataReport
 
@@ -84,6 +85,6 @@ def _problem(image: Path, mask: Path) -> str | None:
             return f"its mask is saved as {mode}"
         with Image.open(image) as picture:
             other = picture.size
-    except (OSError, ValueError, SyntaxError):
+    except UNREADABLE:
         return "not an image"
     return None if other == size else f"{other[0]} x {other[1]}, its mask {size[0]} x {size[1]}"

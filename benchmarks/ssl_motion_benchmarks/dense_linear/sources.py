@@ -10,6 +10,7 @@ from PIL import Image
 
 from ssl_motion.data.label_images import is_spot, value_problem
 from ssl_motion.data.label_lists import fixed_order
+from ssl_motion.data.unreadable import UNREADABLE
 from ssl_motion.errors import DataError, UsageError
 from ssl_motion.identity import digest
 from ssl_motion.protocols import DataReport
@@ -239,12 +240,12 @@ def _compare(image: Path, label: Path) -> tuple[str, str]:
             if picture.mode not in ("L", "P"):
                 return "readable labels", f"saved as {picture.mode}: class numbers need a grey or palette PNG"
             expected = picture.size
-    except (OSError, ValueError, SyntaxError):
+    except UNREADABLE:
         return "readable labels", "not an image"
     try:
         with Image.open(image) as picture:
             size = picture.size
-    except (OSError, ValueError, SyntaxError):
+    except UNREADABLE:
         return "fitting images", "not an image"
     if size != expected:
         return "fitting images", f"{size[0]} x {size[1]}, its label {expected[0]} x {expected[1]}"

@@ -154,11 +154,13 @@ def _header(path: Path) -> tuple[tuple[int, int] | None, str | None]:
     """Width and height of a picture, and why it cannot hold class numbers; None where they are not known, or it can."""
     from PIL import Image
 
+    from ssl_motion.data.unreadable import UNREADABLE
+
     try:
         with Image.open(path) as picture:
             kind = picture.mode
             return picture.size, None if kind in ("L", "P") else f"saved as {kind}"
-    except (OSError, ValueError, SyntaxError):  # SyntaxError: Pillow's word for a broken PNG
+    except UNREADABLE:
         return None, "not an image"
 
 

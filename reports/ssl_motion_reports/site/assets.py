@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from ssl_motion.data.unreadable import UNREADABLE
 from ssl_motion.errors import DataError
 from ssl_motion.record import ResultRecord
 from ssl_motion_reports.page import template_file
@@ -100,7 +101,7 @@ def _opened(picture: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(picture) as image:
             yield image
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's word for a broken PNG
+    except UNREADABLE as error:
         raise DataError(f"{picture}: not a picture: {error}") from error
 
 
@@ -120,5 +121,5 @@ def copy_drawing(source: Path, target: Path) -> tuple[int | None, int | None]:
             return None, None
         with Image.open(target) as image:
             return image.size
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{source}: not a picture: {error}") from error

@@ -41,36 +41,22 @@ def test_it_has_a_process_of_its_own_and_is_done_at_the_end(tmp_path: Path) -> N
     assert len({path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}) == 2
 
 
-def test_beside_threads_it_is_done_here_after_the_body(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        """
-        end = threading.Event()
-        threading.Thread(target=end.wait).start()
-        try:
-            with done_beside(lambda: who("one")):
-                assert not list(out.iterdir())
-                who("body")
-        finally:
-            end.set()
-        """,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "one").read_text(encoding="utf-8") == (tmp_path / "body").read_text(encoding="utf-8")
+WITH_A_THREAD = "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+WITHOUT_ROOM = """
+def full():
+    raise BlockingIOError("Resource temporarily unavailable")
+os.fork = full
+"""
 
 
-def test_without_room_for_a_process_it_is_done_here_after_the_body(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        """
-        def full():
-            raise BlockingIOError("Resource temporarily unavailable")
-        os.fork = full
-        with done_beside(lambda: who("one")):
-            assert not list(out.iterdir())
-            who("body")
-        """,
-    )
+@pytest.mark.parametrize("begin", [WITH_A_THREAD, WITHOUT_ROOM])
+def test_where_no_copy_can_be_made_it_is_done_here_after_the_body(tmp_path: Path, begin: str) -> None:
+    body = """
+with done_beside(lambda: who("one")):
+    assert not list(out.iterdir())
+    who("body")
+"""
+    done = run(tmp_path, begin + body)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "one").read_text(encoding="utf-8") == (tmp_path / "body").read_text(encoding="utf-8")
 
